@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * xen_iomemgrant: grant pages of a PCI BAR to another Xen domain, and map
+ * pages that were granted to this one.
+ *
+ * All calls go to /dev/xen/iomemgrant.  The granting half works in the hardware
+ * domain, the mapping half in any Xen guest; INFO tells which half is there.
+ *
+ * Rules for every call:
+ *  - The argument starts with `size`, set by the caller to sizeof() of the
+ *    structure it was compiled with.  A smaller size than the first published
+ *    one is EINVAL.  A larger one is accepted when the part the kernel does not
+ *    know is zero, else E2BIG.  The kernel writes back no more than `size`.
+ *  - Reserved fields and unknown flag bits must be zero, else EINVAL.
+ *  - An unknown command is ENOTTY.  Layout is the same for 32 and 64 bit callers.
+ *  - Buffer addresses are user pointers carried in a __u64.
+ *  - On failure nothing has changed, unless the errno's text says otherwise.
+ *
+ * No call takes a frame number to grant: user space names a device, a BAR and a
+ * byte range of it, the kernel derives the frames.
+ */
+#ifndef _UAPI_XEN_IOMEMGRANT_H
+#define _UAPI_XEN_IOMEMGRANT_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define IOMEMGRANT_DEVICE	"/dev/xen/iomemgrant"
+#define IOMEMGRANT_API_VERSION	1
+
+/* Values of iomemgrant_info.caps. */
+#define IOMEMGRANT_CAP_GRANT		(1U << 0) /* this domain may grant BARs */
+#define IOMEMGRANT_CAP_HYPERVISOR	(1U << 1) /* Xen accepts GNTMAP_iomem_map */
+#define IOMEMGRANT_CAP_TRANSLATED	(1U << 2) /* this domain is HVM or PVH */
+#define IOMEMGRANT_CAP_MAPPED_COUNT	(1U << 3) /* nr_mapped below is Xen's word */
+
+/**
+ * struct iomemgrant_info - what this module and hypervisor can do
+ * @size:           IN  sizeof(struct iomemgrant_info)
+ * @api_version:    OUT IOMEMGRANT_API_VERSION of the module
+ * @caps:           OUT IOMEMGRANT_CAP_*
+ * @gnttab_version: OUT version of this domain's grant table: 1 or 2
+ * @max_pages:      OUT most pages one grant or mapping may have (module parameter)
+ * @max_refs:       OUT most references all grants may hold (module parameter)
+ * @nr_refs:        OUT references held now, those still being ended included
+ * @nr_grants:      OUT grants that exist now, those still being ended included
+ *
+ * errno: EINVAL, E2BIG, EFAULT.
+ */
+struct iomemgrant_info {
+	__u32 size;
+	__u32 api_version;
+	__u32 caps;
+	__u32 gnttab_version;
+	__u32 max_pages;
+	__u32 max_refs;
+	__u32 nr_refs;
+	__u32 nr_grants;
+};
+
+/* Values of iomemgrant_grant.flags. */
+#define IOMEMGRANT_PERSIST	(1U << 0) /* outlive the file descriptor */
+#define IOMEMGRANT_READ_ONLY	(1U << 1) /* EOPNOTSUPP: Xen's ABI has no such grant */
+#define IOMEMGRANT_SHARE	(1U << 2) /* pages granted to another domain are fine */
+
+/* Values of iomemgrant_grant.allow: safety checks the caller overrides. */
+#define IOMEMGRANT_ALLOW_DRIVER_BOUND	(1U << 0)
+#define IOMEMGRANT_ALLOW_DMA		(1U << 1)
+#define IOMEMGRANT_ALLOW_MSIX		(1U << 2) /* reserved: EOPNOTSUPP */
+#define IOMEMGRANT_ALLOW_SHARED_PAGE	(1U << 3)
+#define IOMEMGRANT_ALLOW_CRITICAL	(1U << 4) /* checked by user space only */
+#define IOMEMGRANT_ALLOW_DECODE_OFF	(1U << 5)
+
+/**
+ * struct iomemgrant_grant - grant pages of a BAR to a domain
+ * @size:      IN  sizeof(struct iomemgrant_grant)
+ * @flags:     IN  IOMEMGRANT_PERSIST, IOMEMGRANT_SHARE
+ * @segment:   IN  PCI segment ("domain" in Linux's words)
+ * @bus:       IN  PCI bus
+ * @devfn:     IN  device << 3 | function
+ * @bar:       IN  0 to 5
+ * @reserved:  IN  0
+ * @domid:     IN  the domain that may map the pages
+ * @offset:    IN  byte offset into the BAR, multiple of 4096
+ * @length:    IN  bytes, multiple of 4096, not 0
+ * @refs:      IN  address of __u32[@nr_refs] to fill with the references, or 0
+ * @nr_refs:   IN  room at @refs; OUT references made, one a page
+ * @first_ref: OUT first reference; the references are consecutive
+ * @id:        OUT names the grant until the machine reboots; never used twice
+ * @allow:     IN  IOMEMGRANT_ALLOW_*
+ * @order:     IN  0 (larger orders: EOPNOTSUPP)
+ *
+ * While the grant exists the device stays enabled, in D0 and present, and the
+ * BAR stays reserved.
+ *
+ * errno: EINVAL bad field, or @domid is this domain; EOPNOTSUPP read-only, order, or Xen
+ * lacks GNTMAP_iomem_map; EPERM no CAP_SYS_RAWIO, kernel locked down, or pages
+ * of an MSI-X table or PBA; ENODEV no such device, or not the hardware domain;
+ * ENXIO no such memory BAR, or it has no address; ERANGE past the end of the BAR;
+ * ESRCH no such domain; EBUSY the BAR is reserved by somebody else, the
+ * device is assigned to a guest or driven by a driver (without
+ * ALLOW_DRIVER_BOUND); EEXIST a page is granted to another domain already
+ * (without SHARE) or to this one; EACCES bus mastering is on (without ALLOW_DMA);
+ * EHOSTDOWN memory decoding is off (without ALLOW_DECODE_OFF);
+ * ENOTUNIQ a page is shared with another resource (without ALLOW_SHARED_PAGE);
+ * EOVERFLOW frame number too wide for this grant table version;
+ * EFBIG more than max_pages; EDQUOT max_refs reached; ENOSPC grant table full;
+ * EADDRNOTAVAIL the frames are not MMIO; ENOMEM; EFAULT.
+ */
+struct iomemgrant_grant {
+	__u32 size;
+	__u32 flags;
+	__u16 segment;
+	__u8  bus;
+	__u8  devfn;
+	__u8  bar;
+	__u8  reserved;
+	__u16 domid;
+	__u64 offset;
+	__u64 length;
+	__u64 refs;
+	__u32 nr_refs;
+	__u32 first_ref;
+	__u64 id;
+	__u32 allow;
+	__u32 order;
+};
+
+/* States of a grant. */
+#define IOMEMGRANT_ENDED	0 /* gone: all references are free again */
+#define IOMEMGRANT_LIVE		1
+#define IOMEMGRANT_ENDING	2 /* end was asked for, the other domain still maps */
+#define IOMEMGRANT_LOST		3 /* the device is gone; the references remain */
+
+/* Values of iomemgrant_end.flags. */
+#define IOMEMGRANT_END_WAIT	(1U << 0) /* END: sleep until ended or a signal */
+
+/**
+ * struct iomemgrant_end - end a grant (END), or give up a mapping (UNMAP)
+ * @size:  IN  sizeof(struct iomemgrant_end)
+ * @flags: IN  IOMEMGRANT_END_WAIT
+ * @state: OUT state of the grant: IOMEMGRANT_ENDED or IOMEMGRANT_ENDING
+ * @id:    IN  what GRANT or MAP returned
+ *
+ * errno: ENOENT no such id; EBUSY the other domain still maps pages (END: the
+ * grant is now ENDING, the kernel goes on trying and frees it by itself as soon
+ * as Xen allows; UNMAP: Xen still counts page table entries, the kernel goes on
+ * trying); EINTR; EINVAL; EFAULT; EPERM the object belongs to another file
+ * descriptor and the caller has no CAP_SYS_RAWIO.
+ */
+struct iomemgrant_end {
+	__u32 size;
+	__u16 flags;
+	__u16 state;
+	__u64 id;
+};
+
+/**
+ * struct iomemgrant_list - snapshot of all grants, in order of id
+ * @size:       IN  sizeof(struct iomemgrant_list)
+ * @nr:         IN  room at @entries; OUT grants that exist (may be more)
+ * @entries:    IN  address of struct iomemgrant_entry[@nr]
+ * @entry_size: IN  sizeof(struct iomemgrant_entry) of the caller: the stride
+ * @reserved:   IN  0
+ *
+ * errno: EINVAL, E2BIG, EFAULT, ENOMEM.  Room that is too small is no error.
+ */
+struct iomemgrant_list {
+	__u32 size;
+	__u32 nr;
+	__u64 entries;
+	__u32 entry_size;
+	__u32 reserved;
+};
+
+/**
+ * struct iomemgrant_entry - one grant
+ * @id, @offset, @length, @segment, @bus, @devfn, @bar, @domid, @flags, @allow,
+ * @first_ref, @nr_refs, @order: as in struct iomemgrant_grant
+ * @address:   machine address of the first byte
+ * @created:   wall clock, nanoseconds since 1970
+ * @nr_mapped: references whose grant entry Xen marks as read or written, that
+ *             is mapped by the other domain; U32_MAX without CAP_MAPPED_COUNT
+ * @state:     IOMEMGRANT_LIVE, ENDING or LOST
+ * @vendor, @device, @subsystem_vendor, @subsystem_device: what the device was
+ *             when the grant was made
+ * @uid:       user that made the grant
+ * @uuid:      the guest's UUID at the time of the grant; zeros when unknown
+ */
+struct iomemgrant_entry {
+	__u64 id;
+	__u64 offset;
+	__u64 length;
+	__u64 address;
+	__u64 created;
+	__u32 first_ref;
+	__u32 nr_refs;
+	__u32 nr_mapped;
+	__u32 state;
+	__u32 flags;
+	__u32 allow;
+	__u32 order;
+	__u32 uid;
+	__u16 segment;
+	__u8  bus;
+	__u8  devfn;
+	__u8  bar;
+	__u8  reserved;
+	__u16 domid;
+	__u16 vendor;
+	__u16 device;
+	__u16 subsystem_vendor;
+	__u16 subsystem_device;
+	__u8  uuid[16];
+};
+
+/* Values of iomemgrant_map.flags. */
+#define IOMEMGRANT_MAP_WC	(1U << 0) /* write-combining instead of uncached */
+
+/**
+ * struct iomemgrant_map - map references that another domain granted
+ * @size:        IN  sizeof(struct iomemgrant_map)
+ * @flags:       IN  IOMEMGRANT_MAP_*
+ * @domid:       IN  the granting domain
+ * @reserved:    IN  0
+ * @nr_refs:     IN  number of references
+ * @refs:        IN  address of __u32[@nr_refs], one reference a page, in order
+ * @gfn:         IN  HVM/PVH: wished first guest frame, or 0 for the kernel's choice;
+ *               OUT HVM/PVH: first guest frame; PV: 0
+ * @id:          OUT names the mapping
+ * @mmap_offset: OUT pass to mmap(2) on the same device to reach the pages
+ * @length:      OUT bytes
+ *
+ * The mapping lives until UNMAP or until the file descriptor is closed and no
+ * mmap() of it is left.  mmap() must be MAP_SHARED.  Access after UNMAP raises SIGBUS.
+ *
+ * errno: EOPNOTSUPP Xen lacks GNTMAP_iomem_map; EACCES Xen refuses permission;
+ * EADDRNOTAVAIL the reference does not name MMIO; ESRCH no such domain; EADDRINUSE @gfn is
+ * taken; ENOENT bad reference; EBUSY entry in use another way; EFBIG more than
+ * max_pages; ENOSPC Xen has no handle or memory left; EPERM no CAP_SYS_RAWIO;
+ * EIO any other status of Xen; EINVAL; ENOMEM; EFAULT.
+ */
+struct iomemgrant_map {
+	__u32 size;
+	__u32 flags;
+	__u16 domid;
+	__u16 reserved;
+	__u32 nr_refs;
+	__u64 refs;
+	__u64 gfn;
+	__u64 id;
+	__u64 mmap_offset;
+	__u64 length;
+};
+
+#define IOMEMGRANT_IOC_INFO	_IOWR('I', 0x00, struct iomemgrant_info)
+#define IOMEMGRANT_IOC_LIST	_IOWR('I', 0x01, struct iomemgrant_list)
+#define IOMEMGRANT_IOC_GRANT	_IOWR('I', 0x10, struct iomemgrant_grant)
+#define IOMEMGRANT_IOC_END	_IOWR('I', 0x11, struct iomemgrant_end)
+#define IOMEMGRANT_IOC_MAP	_IOWR('I', 0x20, struct iomemgrant_map)
+#define IOMEMGRANT_IOC_UNMAP	_IOWR('I', 0x21, struct iomemgrant_end)
+
+#endif /* _UAPI_XEN_IOMEMGRANT_H */
