@@ -18,7 +18,7 @@ struct XenInfo {
 	bool iommu = false;
 };
 
-/// A domain's grant table limits.
+/// Pages of a domain's grant table: in use and allowed.
 struct GrantTableSize {
 	std::uint32_t nr_frames = 0;
 	std::uint32_t max_frames = 0;
@@ -35,6 +35,7 @@ public:
 	virtual std::optional<DomainInfo> domain(Domid id) = 0;
 	/// All domains, in order of id; names are left empty.
 	virtual std::vector<DomainInfo> domains() = 0;
+	virtual GrantTableSize grant_table(Domid id) = 0;
 };
 
 } // namespace iomemgrant
