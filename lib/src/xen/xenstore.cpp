@@ -164,7 +164,7 @@ public:
 		std::vector<xs_permissions> list;
 		for (const auto& permission : permissions)
 			list.push_back({.id = permission.domid.value(),
-				.perms = static_cast<xs_perm_type>(
+				.perms = static_cast<decltype(xs_permissions::perms)>(
 					permission_bits(permission.access))});
 		if (!xs_set_permissions(handle_, id_, path.c_str(), list.data(),
 			    static_cast<unsigned>(list.size())))
