@@ -91,7 +91,7 @@ TEST(PciDevices, survives_every_broken_capability_list)
 TEST(PciDevices, a_device_that_answers_ones_decodes_nothing)
 {
 	PciTree tree;
-	tree.add("0000:03:00.0").file("config", std::string(256, '\xff'));
+	tree.add("0000:03:00.0").silent();
 	const PciDevices devices(tree.root());
 	EXPECT_FALSE(devices.read(at("03:00.0")).memory_decode);
 	EXPECT_FALSE(devices.read(at("03:00.0")).bus_master);

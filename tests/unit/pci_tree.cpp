@@ -14,7 +14,9 @@ namespace fs = std::filesystem;
 
 PciTree::PciTree()
 {
-	auto name = (fs::temp_directory_path() / "pci-tree-XXXXXX").string();
+	const fs::path memory = "/dev/shm";
+	const auto parent = fs::is_directory(memory) ? memory : fs::temp_directory_path();
+	auto name = (parent / "pci-tree-XXXXXX").string();
 	if (!mkdtemp(name.data()))
 		throw std::runtime_error("mkdtemp");
 	root_ = name;
@@ -41,6 +43,15 @@ PciTree::Device::Device(fs::path folder) : folder_(std::move(folder)), config_(2
 	command(2);
 }
 
+PciTree::Device::~Device()
+{
+	std::string all;
+	for (const auto& line : resources_)
+		all += line;
+	file("resource", all);
+	file("config", config_);
+}
+
 PciTree::Device& PciTree::Device::file(const std::string& name, const std::string& content)
 {
 	std::ofstream(folder_ / name, std::ios::binary) << content;
@@ -63,10 +74,6 @@ void PciTree::Device::set(
 {
 	resources_[index] =
 		fmt::format("{:#018x} {:#018x} {:#018x}\n", start, size ? start + size - 1 : 0, flags);
-	std::string all;
-	for (const auto& line : resources_)
-		all += line;
-	file("resource", all);
 }
 
 PciTree::Device& PciTree::Device::memory(
@@ -96,13 +103,19 @@ PciTree::Device& PciTree::Device::config(std::size_t at, std::uint32_t value, st
 {
 	for (std::size_t i = 0; i < length; i++)
 		config_.at(at + i) = static_cast<char>(value >> (8 * i));
-	return file("config", config_);
+	return *this;
 }
 
 PciTree::Device& PciTree::Device::truncate(std::size_t length)
 {
 	config_.resize(length);
-	return file("config", config_);
+	return *this;
+}
+
+PciTree::Device& PciTree::Device::silent()
+{
+	config_.assign(config_.size(), '\xff');
+	return *this;
 }
 
 // At 0x70, behind a power management capability at 0x40.
