@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <charconv>
 #include <sstream>
+#include <tuple>
+#include <utility>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -62,17 +64,41 @@ std::string read_word(const fs::path& path)
 	return text;
 }
 
-std::uint32_t read_hex(const fs::path& path)
+std::uint32_t parse_hex(std::string_view text)
 {
-	const auto word = read_word(path);
 	std::uint32_t value = 0;
-	const auto* begin = word.data() + (word.starts_with("0x") ? 2 : 0);
-	const auto* end = word.data() + word.size();
-	const auto [stop, status] = std::from_chars(begin, end, value, 16);
-	if (status != std::errc() || stop != end)
-		throw Error(kind::io_error,
-			fmt::format("'{}' in {} is not a hexadecimal number", word, path.native()));
+	const auto [stop, status] =
+		std::from_chars(text.data(), text.data() + text.size(), value, 16);
+	if (status != std::errc() || stop != text.data() + text.size())
+		throw Error(kind::io_error, fmt::format("'{}' is not a hexadecimal number", text));
 	return value;
+}
+
+std::pair<std::uint16_t, std::uint16_t> parse_ids(std::string_view text)
+{
+	const auto colon = std::min(text.find(':'), text.size() - !text.empty());
+	return {static_cast<std::uint16_t>(parse_hex(text.substr(0, colon))),
+		static_cast<std::uint16_t>(parse_hex(text.substr(colon + 1)))};
+}
+
+// One file with all identifiers and the driver: six fewer to open for each device.
+void parse_uevent(const std::string& text, PciDevice& device)
+{
+	std::istringstream lines(text);
+	std::string line;
+	while (std::getline(lines, line)) {
+		const auto equals = std::min(line.find('='), line.size());
+		const auto name = line.substr(0, equals);
+		const auto value = line.substr(std::min(equals + 1, line.size()));
+		if (name == "DRIVER")
+			device.driver = value;
+		else if (name == "PCI_CLASS")
+			device.class_code = parse_hex(value);
+		else if (name == "PCI_ID")
+			std::tie(device.vendor, device.device) = parse_ids(value);
+		else if (name == "PCI_SUBSYS_ID")
+			std::tie(device.subsystem_vendor, device.subsystem_device) = parse_ids(value);
+	}
 }
 
 // The last part of what a link of sysfs points to.
@@ -204,12 +230,7 @@ const PciDevice& PciDevices::read(const Sbdf& sbdf) const
 	device.sbdf = sbdf;
 	device.resources = resources(sbdf);
 	const auto folder = root_ / sbdf.str();
-	device.vendor = static_cast<std::uint16_t>(read_hex(folder / "vendor"));
-	device.device = static_cast<std::uint16_t>(read_hex(folder / "device"));
-	device.subsystem_vendor = static_cast<std::uint16_t>(read_hex(folder / "subsystem_vendor"));
-	device.subsystem_device = static_cast<std::uint16_t>(read_hex(folder / "subsystem_device"));
-	device.class_code = read_hex(folder / "class");
-	device.driver = link_name(folder / "driver");
+	parse_uevent(read_file(folder / "uevent").value_or(""), device);
 	if (const auto group = link_name(folder / "iommu_group")) {
 		unsigned number = 0;
 		const auto* end = group->data() + group->size();
@@ -217,7 +238,9 @@ const PciDevice& PciDevices::read(const Sbdf& sbdf) const
 			device.iommu_group = number;
 	}
 	device.is_virtual_function = link_name(folder / "physfn").has_value();
-	device.boot_vga = read_word(folder / "boot_vga") == "1";
+	constexpr std::uint32_t class_display = 0x03;
+	device.boot_vga = device.class_code >> 16 == class_display &&
+		read_word(folder / "boot_vga") == "1";
 	// Before the configuration space: reading that one may wake the device.
 	device.power_state = read_word(folder / "power_state");
 	if (device.power_state.empty())

@@ -31,11 +31,6 @@ PciTree::~PciTree()
 PciTree::Device::Device(fs::path folder) : folder_(std::move(folder)), config_(256, '\0')
 {
 	fs::create_directory(folder_);
-	file("vendor", "0x1234\n");
-	file("device", "0x11e8\n");
-	file("subsystem_vendor", "0x1af4\n");
-	file("subsystem_device", "0x1100\n");
-	file("class", "0x00ff00\n");
 	file("power_state", "D0\n");
 	for (unsigned index = 0; index < 7; index++)
 		set(index, 0, 0, 0);
@@ -49,6 +44,9 @@ PciTree::Device::~Device()
 	for (const auto& line : resources_)
 		all += line;
 	file("resource", all);
+	file("uevent",
+		fmt::format("{}PCI_CLASS={:04X}\nPCI_ID=1234:11E8\nPCI_SUBSYS_ID=1AF4:1100\n",
+			driver_.empty() ? "" : "DRIVER=" + driver_ + "\n", class_));
 	file("config", config_);
 }
 
@@ -66,7 +64,8 @@ PciTree::Device& PciTree::Device::link(const std::string& name, const std::strin
 
 PciTree::Device& PciTree::Device::driver(const std::string& name)
 {
-	return link("driver", "../../../bus/pci/drivers/" + name);
+	driver_ = name;
+	return *this;
 }
 
 void PciTree::Device::set(

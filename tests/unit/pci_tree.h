@@ -30,6 +30,12 @@ public:
 		Device& unassigned(unsigned bar, std::uint64_t size);
 		Device& rom(std::uint64_t start, std::uint64_t size) { return memory(6, start, size); }
 		Device& driver(const std::string& name);
+		/// Base class, sub-class, interface.
+		Device& class_code(std::uint32_t code)
+		{
+			class_ = code;
+			return *this;
+		}
 		Device& file(const std::string& name, const std::string& content);
 		Device& link(const std::string& name, const std::string& target);
 		/// Bits of the command register; a new device has memory decoding on.
@@ -49,6 +55,8 @@ public:
 		void set(unsigned index, std::uint64_t start, std::uint64_t size, std::uint64_t flags);
 
 		std::filesystem::path folder_;
+		std::string driver_;
+		std::uint32_t class_ = 0x00ff00;
 		std::string config_;
 		std::string resources_[7];
 	};

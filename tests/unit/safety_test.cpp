@@ -172,8 +172,8 @@ TEST_F(Safety, a_device_that_does_not_decode)
 
 TEST_F(Safety, a_device_dom0_depends_on)
 {
-	tree.add("0000:00:02.0").memory(0, 0xfe000000, 0x1000).file("boot_vga", "1\n");
-	tree.add("0000:00:00.0").memory(0, 0xfe100000, 0x1000).file("class", "0x060000\n");
+	tree.add("0000:00:02.0").memory(0, 0xfe000000, 0x1000).class_code(0x030000).file("boot_vga", "1\n");
+	tree.add("0000:00:00.0").memory(0, 0xfe100000, 0x1000).class_code(0x060000);
 	EXPECT_EQ(against("00:02.0/0"),
 		(Findings{{"0000:00:02.0 is the boot display of this machine [critical-device]",
 			"--allow=critical-device if dom0 can do without it", 6}}));
