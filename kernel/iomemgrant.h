@@ -76,7 +76,7 @@ struct bar_hold {
 	unsigned int users;		/* grants */
 	struct pci_dev *pdev;		/* fixed, referenced */
 	u8 bar;				/* fixed */
-	struct range window;		/* fixed: the BAR's pages, in machine addresses */
+	struct byte_range window;		/* fixed: the BAR's pages, in machine addresses */
 	struct device_driver *driver;	/* the driver that lent its BAR, or NULL */
 	bool reserved;			/* we own the BAR's region */
 	bool enabled;			/* we hold an enable count and a PM reference */
@@ -113,7 +113,7 @@ struct grant {
 	u64 id;
 	u64 offset;
 	u64 length;
-	struct range pages;
+	struct byte_range pages;
 	u64 created;
 	grant_ref_t first_ref;
 	u32 nr_refs;
@@ -146,8 +146,6 @@ u64 grant_generation(void);
 __poll_t grant_poll(struct file *file, struct poll_table_struct *wait, u64 seen);
 void grant_lose(const struct bar_hold *hold);		/* holds grants_lock */
 void grant_each_domain(bool (*dead)(domid_t domid, const uuid_t *uuid));
-void grant_end_dead(domid_t domid, const uuid_t *uuid);
-void grant_kick(void);
 bool grant_any(void);
 int grant_init(void);
 void grant_exit(void);
@@ -155,7 +153,7 @@ void grant_exit(void);
 /* ----------------------------------------------------------------- death.c */
 
 void death_read_uuid(domid_t domid, uuid_t *uuid);
-void death_check_soon(void);
+void death_check_later(void);
 int death_init(void);
 void death_exit(void);
 
@@ -229,7 +227,6 @@ struct iomem_map *map_find_minor(unsigned int minor);
 int map_mmap(struct iomem_map *map, struct vm_area_struct *vma, unsigned long first_page);
 u64 map_base(const struct iomem_map *map);
 u64 map_gfn(const struct iomem_map *map);
-int map_init(void);
 void map_exit(void);
 
 extern const struct dev_pm_ops map_pm_ops;
@@ -253,7 +250,8 @@ extern const struct map_kind map_kind_hvm;
 
 /* ------------------------------------------------------------------ node.c */
 
-extern const struct file_operations node_fops;
+#define NODE_MINORS (1U << 16)
+
 int node_init(void);
 void node_exit(void);
 /* All VMAs of all mappings live in this one address space. */

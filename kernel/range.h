@@ -22,7 +22,7 @@ typedef uint16_t u16;
 #define RANGE_PAGE_MASK (~(RANGE_PAGE_SIZE - 1))
 
 /* @length bytes from @start on.  Empty when @length is 0. */
-struct range {
+struct byte_range {
 	u64 start;
 	u64 length;
 };
@@ -33,7 +33,7 @@ static inline u64 range_page_up(u64 value)
 }
 
 /* Ranges that end at 2^64 or beyond cannot come from a BAR; they never overlap. */
-static inline bool range_overlaps(struct range a, struct range b)
+static inline bool range_overlaps(struct byte_range a, struct byte_range b)
 {
 	if (!a.length || !b.length)
 		return false;
@@ -43,9 +43,9 @@ static inline bool range_overlaps(struct range a, struct range b)
 }
 
 /* The whole pages that @r touches. */
-static inline struct range range_to_pages(struct range r)
+static inline struct byte_range range_to_pages(struct byte_range r)
 {
-	struct range pages = { r.start & RANGE_PAGE_MASK, 0 };
+	struct byte_range pages = { r.start & RANGE_PAGE_MASK, 0 };
 
 	if (r.length)
 		pages.length = range_page_up(r.start + r.length) - pages.start;
@@ -68,7 +68,7 @@ static inline int range_check(u64 offset, u64 length, u64 bar_length, u32 max_pa
 }
 
 /* Does every frame of @pages fit the 32 bit frame field of a version 1 entry? */
-static inline bool range_fits_v1(struct range pages)
+static inline bool range_fits_v1(struct byte_range pages)
 {
 	return !pages.length || ((pages.start + pages.length - 1) >> 12) <= 0xffffffffULL;
 }
@@ -78,16 +78,16 @@ static inline bool range_fits_v1(struct range pages)
  * PCI_MSIX_TABLE or PCI_MSIX_PBA and the table size field of PCI_MSIX_FLAGS.
  * The low three bits of the register name the BAR.
  */
-static inline struct range range_msix_table(u32 reg, u16 flags)
+static inline struct byte_range range_msix_table(u32 reg, u16 flags)
 {
-	struct range r = { reg & ~7U, ((flags & 0x7ffU) + 1ULL) * 16 };
+	struct byte_range r = { reg & ~7U, ((flags & 0x7ffU) + 1ULL) * 16 };
 
 	return r;
 }
 
-static inline struct range range_msix_pba(u32 reg, u16 flags)
+static inline struct byte_range range_msix_pba(u32 reg, u16 flags)
 {
-	struct range r = { reg & ~7U, ((flags & 0x7ffU) + 64ULL) / 64 * 8 };
+	struct byte_range r = { reg & ~7U, ((flags & 0x7ffU) + 64ULL) / 64 * 8 };
 
 	return r;
 }
