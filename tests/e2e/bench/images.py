@@ -19,7 +19,10 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .errors import BenchError
+if __package__:
+    from .errors import BenchError
+else:
+    BenchError = SystemExit     # run as a program, see the end
 
 HERE = Path(__file__).resolve().parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xen-iomemgrant" / "bench"
@@ -344,3 +347,8 @@ class Images:
             if not file.is_symlink():
                 archive.file(file, f"/{prefix}{file.name}")
         shutil.rmtree(root)
+
+
+if __name__ == "__main__":
+    # `images.py --headers`: the headers to build the module with that the images hold.
+    print(f"/lib/modules/{kernel_release()}/build")
