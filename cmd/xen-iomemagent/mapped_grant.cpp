@@ -215,14 +215,19 @@ std::string GrantName::describe() const
 	return id_ ? id_->str() : fmt::format("labelled '{}'", label_->str());
 }
 
+Error no_grant(const GrantName& name)
+{
+	return {iomemgrant::kind::no_grant,
+		fmt::format("no grant {} is mapped in this guest", name.describe()),
+		"xen-iomemagent list"};
+}
+
 MappedGrant find_mapped(const Roots& roots, const GrantName& name)
 {
 	const auto grants = read_mapped_grants(roots);
 	const auto* grant = name.find_in(grants);
 	if (!grant || !grant->id)
-		throw Error(iomemgrant::kind::no_grant,
-			fmt::format("no grant {} is mapped in this guest", name.describe()),
-			"xen-iomemagent list");
+		throw no_grant(name);
 	if (!grant->is_mapped())
 		throw Error(kind::revoked,
 			fmt::format("{} is no longer mapped (state '{}')", grant->name(), grant->state));

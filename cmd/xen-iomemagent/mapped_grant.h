@@ -91,6 +91,8 @@ private:
 	std::optional<Label> label_;
 };
 
+Error no_grant(const GrantName& name);
+
 /// The grant of this name that is mapped now.  Throws Error no-grant, or revoked.
 MappedGrant find_mapped(const Roots& roots, const GrantName& name);
 
