@@ -42,6 +42,7 @@ void add_wait(CLI::App& app, Verb& chosen);
 void add_read(CLI::App& app, Verb& chosen);
 void add_write(CLI::App& app, Verb& chosen);
 void add_dump(CLI::App& app, Verb& chosen);
+void add_map(CLI::App& app, Verb& chosen);
 void add_doctor(CLI::App& app, Verb& chosen);
 void add_version(CLI::App& app, Verb& chosen);
 

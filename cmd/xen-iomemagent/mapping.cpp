@@ -142,15 +142,22 @@ void check_range(const MappedGrant& grant, const ByteRange& range, Width width)
 				grant.length, grant.name()));
 }
 
+int open_node(const MappedGrant& grant, Access access)
+{
+	assert(grant.node);
+	const int fd = open(
+		grant.node->c_str(), (access == Access::read_write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	if (fd < 0)
+		throw cannot_open(errno, grant);
+	return fd;
+}
+
 Mapping::Mapping(const MappedGrant& grant, const ByteRange& range, Access access)
 	: name_(grant.name()), start_(page_round_down(range.offset)),
 	  size_(page_round_up(range.offset + range.length) - start_)
 {
-	assert(grant.node);
 	const bool writable = access == Access::read_write;
-	const int fd = open(grant.node->c_str(), (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
-	if (fd < 0)
-		throw cannot_open(errno, grant);
+	const int fd = open_node(grant, access);
 	void* pages = mmap(nullptr, size_, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
 		fd, static_cast<off_t>(start_));
 	const int errnum = errno;

@@ -28,12 +28,16 @@ struct ByteRange {
 /// @width inside @grant.
 void check_range(const MappedGrant& grant, const ByteRange& range, Width width);
 
+/// Opens the node of @grant and returns the descriptor, which is closed on exec.  Throws Error
+/// revoked when the node is gone, permission, or io-error.
+int open_node(const MappedGrant& grant, Access access);
+
 /// Maps a part of a grant's node for register access.  Not for memory: every access is exactly one
 /// load or store of the stated width.
 class Mapping
 {
 public:
-	/// Throws Error no-grant when the node is gone, permission, revoked, or io-error.
+	/// Throws what open_node() throws.
 	Mapping(const MappedGrant& grant, const ByteRange& range, Access access);
 	~Mapping();
 

@@ -29,6 +29,7 @@ int run(const std::vector<std::string>& arguments, const World& world, const Out
 	add_read(app, chosen);
 	add_write(app, chosen);
 	add_dump(app, chosen);
+	add_map(app, chosen);
 	add_doctor(app, chosen);
 	add_version(app, chosen);
 	// Last, or the verbs would inherit it.

@@ -123,7 +123,7 @@ TEST(Usage, help_needs_no_xen_and_names_every_verb)
 	const auto ran = guest.run({"--help"});
 	EXPECT_EQ(ran.status, 0);
 	for (const auto* verb :
-		{"list", "show", "wait", "read", "write", "dump", "doctor", "version"}) {
+		{"list", "show", "wait", "read", "write", "dump", "map", "doctor", "version"}) {
 		EXPECT_NE(ran.out.find(std::string("\n  ") + verb), std::string::npos) << verb;
 		EXPECT_EQ(guest.run({verb, "--help"}).status, 0) << verb;
 	}
