@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <output/command_line.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+namespace iomemgrant
+{
+
+namespace
+{
+
+constexpr auto global_help = "Global options, before or after the command: -j,--json -p,--pretty "
+			     "--schema=N -n,--dry-run\n-q,--quiet -v,--verbose --color=WHEN "
+			     "--timeout=SEC";
+
+// Before parsing has succeeded this is the only way to know how to report that it has not.
+bool wants_json(const std::vector<std::string>& arguments)
+{
+	for (const auto& argument : arguments) {
+		if (argument == "--")
+			return false;
+		if (argument == "--json")
+			return true;
+		if (argument.size() > 1 && argument[0] == '-' && argument[1] != '-' &&
+			argument.find_first_not_of("jpnqv", 1) == std::string::npos &&
+			argument.find('j') != std::string::npos)
+			return true;
+	}
+	return false;
+}
+
+// The verb the user was typing, for the hint.
+const CLI::App& innermost(const CLI::App& app)
+{
+	const auto verbs = app.get_subcommands();
+	return verbs.empty() ? app : *verbs.front();
+}
+
+Error usage_error(const CLI::App& app, const CLI::ParseError& error)
+{
+	std::string message = error.what();
+	std::replace(message.begin(), message.end(), '\n', ' ');
+	const auto& verb = innermost(app);
+	return {kind::usage, message,
+		&verb == &app ? fmt::format("{} --help", app.get_name())
+			      : fmt::format("{} {} --help", app.get_name(), verb.get_name())};
+}
+
+} // namespace
+
+std::optional<std::chrono::milliseconds> GlobalOptions::timeout() const
+{
+	if (!timeout_seconds)
+		return std::nullopt;
+	return std::chrono::milliseconds(std::llround(*timeout_seconds * 1000));
+}
+
+OutputOptions GlobalOptions::output(bool is_terminal) const
+{
+	const char* no_color = std::getenv("NO_COLOR");
+	const bool by_default = is_terminal && !(no_color && *no_color);
+	return {
+		.json = json,
+		.pretty = pretty,
+		.quiet = quiet,
+		.verbose = verbose,
+		.colour = colour == "always" || (colour == "auto" && by_default),
+	};
+}
+
+void add_global_options(CLI::App& app, GlobalOptions& options)
+{
+	app.fallthrough();
+	app.require_subcommand(1);
+	app.set_version_flag("-V,--version", fmt::format("{} {}", app.get_name(), IOMEMGRANT_VERSION));
+	app.add_flag("-j,--json", options.json, "Print one JSON document instead of text");
+	app.add_flag("-p,--pretty", options.pretty, "Indent the JSON document");
+	app.add_option("--schema", options.schema, "Major version of the JSON documents")
+		->check(CLI::IsMember({1}))
+		->type_name("N");
+	app.add_flag("-n,--dry-run", options.dry_run, "Check and report, but change nothing");
+	app.add_flag("-q,--quiet", options.quiet, "Print only what was asked for");
+	app.add_flag("-v,--verbose", options.verbose, "Tell the steps on stderr (-vv: more)");
+	app.add_option("--color", options.colour, "auto, always or never")
+		->check(CLI::IsMember({"auto", "always", "never"}))
+		->type_name("WHEN");
+	app.add_option("--timeout", options.timeout_seconds, "Longest time to wait for anything")
+		->check(CLI::Range(0.0, 86400.0))
+		->type_name("SEC");
+}
+
+std::optional<int> parse_command_line(CLI::App& app, const std::vector<std::string>& arguments,
+	const Output::Sink& out, const Output::Sink& err)
+{
+	for (auto* verb : app.get_subcommands(nullptr)) {
+		if (verb->get_footer().empty())
+			verb->footer(global_help);
+	}
+	try {
+		// CLI11 takes the arguments as a stack.
+		app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+		return std::nullopt;
+	} catch (const CLI::CallForHelp&) {
+		out(innermost(app).help());
+		return 0;
+	} catch (const CLI::CallForAllHelp&) {
+		out(app.help("", CLI::AppFormatMode::All));
+		return 0;
+	} catch (const CLI::CallForVersion& version) {
+		out(fmt::format("{}\n", version.what()));
+		return 0;
+	} catch (const CLI::ParseError& error) {
+		OutputOptions options;
+		options.json = wants_json(arguments);
+		return Output(app.get_name(), options, out, err).failure(usage_error(app, error));
+	}
+}
+
+std::chrono::milliseconds parse_seconds(const std::string& option, const std::string& text)
+{
+	double seconds = 0;
+	const auto [end, status] =
+		std::from_chars(text.data(), text.data() + text.size(), seconds);
+	if (text.empty() || status != std::errc() || end != text.data() + text.size() ||
+		!(seconds >= 0 && seconds <= 86400))
+		throw Error(kind::usage,
+			fmt::format("{}: '{}' is not a number of seconds (0 to 86400)", option, text));
+	return std::chrono::milliseconds(std::llround(seconds * 1000));
+}
+
+Output::Sink stdout_sink()
+{
+	return [](std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); };
+}
+
+Output::Sink stderr_sink()
+{
+	return [](std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); };
+}
+
+} // namespace iomemgrant

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#ifndef OUTPUT_COMMAND_LINE_H
+#define OUTPUT_COMMAND_LINE_H
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <output/output.h>
+
+namespace CLI
+{
+class App;
+}
+
+namespace iomemgrant
+{
+
+/// The options every verb of both programs takes, before or after the verb.
+struct GlobalOptions {
+	bool json = false;
+	bool pretty = false;
+	bool dry_run = false;
+	bool quiet = false;
+	int verbose = 0;
+	int schema = 1;
+	std::string colour = "auto";
+	std::optional<double> timeout_seconds;
+
+	/// The time limit of anything that waits, if the user gave one.
+	std::optional<std::chrono::milliseconds> timeout() const;
+	/// @is_terminal: stdout is one.  NO_COLOR is honoured.
+	OutputOptions output(bool is_terminal) const;
+};
+
+/// Declares the global options; call before the verbs are added, so that they inherit the
+/// fallthrough.
+void add_global_options(CLI::App& app, GlobalOptions& options);
+
+/// Parses @arguments (without the program's name).  Absent: go on and run the verb.  Otherwise
+/// help, the version or an error was printed and the value is the exit status.
+/// With --json among the arguments a usage error is a JSON document as well.
+std::optional<int> parse_command_line(CLI::App& app, const std::vector<std::string>& arguments,
+	const Output::Sink& out, const Output::Sink& err);
+
+/// Seconds as the user writes them ("10", "0.5"); throws Error usage naming @option.
+std::chrono::milliseconds parse_seconds(const std::string& option, const std::string& text);
+
+/// Sinks that write to the process's stdout and stderr.
+Output::Sink stdout_sink();
+Output::Sink stderr_sink();
+
+} // namespace iomemgrant
+
+#endif

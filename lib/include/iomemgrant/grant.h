@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#ifndef IOMEMGRANT_GRANT_H
+#define IOMEMGRANT_GRANT_H
+
+#include <chrono>
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <iomemgrant/allow.h>
+#include <iomemgrant/domid.h>
+#include <iomemgrant/region.h>
+
+namespace iomemgrant
+{
+
+/// Names a grant until the machine reboots; also the XenStore device id.  Printed "g17".
+class GrantId
+{
+public:
+	constexpr explicit GrantId(std::uint64_t value) : value_(value) {}
+
+	/// Accepts "17" and "g17"; strict otherwise.
+	static std::optional<GrantId> parse(std::string_view text);
+	/// As parse(), but throws Error bad-grant-id.
+	static GrantId from_user(std::string_view text);
+
+	constexpr std::uint64_t value() const { return value_; }
+	/// "g17"
+	std::string str() const;
+
+	friend constexpr auto operator<=>(GrantId, GrantId) = default;
+
+private:
+	std::uint64_t value_;
+};
+
+/// Consecutive grant references.
+struct RefRange {
+	std::uint32_t first = 0;
+	std::uint32_t count = 0;
+
+	friend bool operator==(const RefRange&, const RefRange&) = default;
+};
+
+enum class Access { read_only, read_write };
+std::string_view to_string(Access access); // "ro", "rw"
+
+enum class Cache { uncached, write_combining };
+std::string_view to_string(Cache cache); // "uc", "wc"
+
+/// Throws Error cache-wb for anything Xen does not allow for device memory, and usage otherwise.
+Cache parse_cache(std::string_view text);
+
+/// What the module is asked to grant.
+struct GrantRequest {
+	Domid domid{0};
+	Region region;
+	AllowSet allow;
+};
+
+/// PCI identity of a device.
+struct DeviceId {
+	std::uint16_t vendor = 0;
+	std::uint16_t device = 0;
+	std::uint16_t subsystem_vendor = 0;
+	std::uint16_t subsystem_device = 0;
+
+	friend bool operator==(const DeviceId&, const DeviceId&) = default;
+};
+
+/// A grant as the kernel module knows it.
+struct Grant {
+	enum class State { live, ending, lost };
+
+	GrantId id{0};
+	Domid domid{0};
+	Uuid uuid;
+	Region region;
+	State state = State::live;
+	RefRange refs;
+	/// Machine address of the first byte.
+	std::uint64_t address = 0;
+	/// References Xen says are mapped now; absent when this domain cannot see that.
+	std::optional<std::uint32_t> nr_mapped;
+	DeviceId device_id;
+	bool persistent = false;
+	AllowSet allow;
+	std::uint32_t uid = 0;
+	std::chrono::sys_time<std::chrono::nanoseconds> created;
+};
+
+} // namespace iomemgrant
+
+#endif

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#ifndef IOMEMGRANT_GRANT_DEVICE_H
+#define IOMEMGRANT_GRANT_DEVICE_H
+
+#include <cstdint>
+#include <vector>
+
+#include <iomemgrant/grant.h>
+
+namespace iomemgrant
+{
+
+/// What the kernel module and the hypervisor under it can do.
+struct ModuleInfo {
+	std::uint32_t api_version = 0;
+	bool can_grant = false;          ///< this is the hardware domain
+	bool hypervisor_support = false; ///< Xen accepts GNTMAP_iomem_map
+	bool translated = false;         ///< this domain is HVM or PVH
+	bool counts_mapped = false;      ///< Grant::nr_mapped is Xen's word
+	std::uint32_t gnttab_version = 0;
+	std::uint32_t max_pages = 0; ///< most pages of one grant
+	std::uint32_t max_refs = 0;  ///< most references of all grants
+	std::uint32_t nr_refs = 0;
+	std::uint32_t nr_grants = 0;
+};
+
+/// The granting half of /dev/xen/iomemgrant.  It alone knows what is granted.
+class GrantDevice
+{
+public:
+	enum class Ended { yes, still_mapped };
+
+	virtual ~GrantDevice() = default;
+
+	virtual ModuleInfo info() = 0;
+	/// Grants pages that outlive this process.  On failure nothing is granted and the Error
+	/// carries the errno of xen/iomemgrant.h.
+	virtual Grant grant(const GrantRequest& request) = 0;
+	/// Ends a grant, or asks the kernel to end it as soon as nobody maps it any more.  Throws
+	/// Error no-grant when there is none.
+	virtual Ended end(GrantId id) = 0;
+	/// All grants, in order of id.
+	virtual std::vector<Grant> list() = 0;
+};
+
+} // namespace iomemgrant
+
+#endif

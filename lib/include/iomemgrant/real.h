@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#ifndef IOMEMGRANT_REAL_H
+#define IOMEMGRANT_REAL_H
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <iomemgrant/grant_device.h>
+#include <iomemgrant/hypervisor.h>
+#include <iomemgrant/xenstore.h>
+
+namespace iomemgrant
+{
+
+/// Told what the Xen libraries have to say, which would otherwise go to stderr.  Called only
+/// while one of the adapters below is in a call.
+using LogSink = std::function<void(const std::string& line)>;
+
+/// The real adapters.  Only the programs' main.cpp and the integration tests use these.
+
+/// xenstored, through its socket or /dev/xen/xenbus.  @wake_fd, unless -1, ends a wait() with
+/// Error interrupted when it becomes readable.  Throws Error no-xenstore.
+std::unique_ptr<XenStore> open_xenstore(int wake_fd = -1);
+
+/// libxenctrl.  Throws Error not-dom0 or permission.
+std::unique_ptr<Hypervisor> open_hypervisor(LogSink log);
+
+/// /dev/xen/iomemgrant.  Throws Error no-module or permission.
+std::unique_ptr<GrantDevice> open_grant_device();
+
+} // namespace iomemgrant
+
+#endif

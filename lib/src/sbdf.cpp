@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <iomemgrant/sbdf.h>
+
+#include <charconv>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <iomemgrant/error.h>
+
+namespace iomemgrant
+{
+
+namespace
+{
+
+std::optional<unsigned> hex(std::string_view text, std::size_t max_digits, unsigned limit)
+{
+	unsigned value = 0;
+	if (text.empty() || text.size() > max_digits)
+		return std::nullopt;
+	const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
+	if (status != std::errc() || end != text.data() + text.size() || value > limit)
+		return std::nullopt;
+	return value;
+}
+
+// Splits at every ':' and '.', whatever their order: people swap them.
+std::vector<std::string_view> groups(std::string_view text)
+{
+	std::vector<std::string_view> found;
+	while (true) {
+		const auto end = text.find_first_of(":.");
+		found.push_back(text.substr(0, end));
+		if (end == std::string_view::npos)
+			return found;
+		text.remove_prefix(end + 1);
+	}
+}
+
+std::optional<Sbdf> from_groups(const std::vector<std::string_view>& parts)
+{
+	if (parts.size() != 3 && parts.size() != 4)
+		return std::nullopt;
+	const auto first = parts.size() - 3;
+	const auto segment = first ? hex(parts[0], 4, 0xffff) : std::optional(0U);
+	const auto bus = hex(parts[first], 2, 0xff);
+	const auto device = hex(parts[first + 1], 2, 0x1f);
+	const auto function = hex(parts[first + 2], 1, 7);
+	if (!segment || !bus || !device || !function)
+		return std::nullopt;
+	return Sbdf{static_cast<std::uint16_t>(*segment), static_cast<std::uint8_t>(*bus),
+		static_cast<std::uint8_t>(*device), static_cast<std::uint8_t>(*function)};
+}
+
+} // namespace
+
+std::optional<Sbdf> Sbdf::parse(std::string_view text)
+{
+	const auto dot = text.rfind('.');
+	if (dot == std::string_view::npos || text.find('.') != dot ||
+		text.find(':', dot) != std::string_view::npos)
+		return std::nullopt;
+	return from_groups(groups(text));
+}
+
+Sbdf Sbdf::from_user(std::string_view text)
+{
+	if (const auto sbdf = parse(text))
+		return *sbdf;
+	const auto guess = from_groups(groups(text));
+	throw Error(kind::bad_bdf,
+		fmt::format("'{}' is not a PCI address (want [DDDD:]BB:SS.F)", text),
+		guess ? fmt::format("did you mean {}?", guess->str()) : "")
+		.with("bdf", std::string(text));
+}
+
+std::string Sbdf::str() const
+{
+	return fmt::format("{:04x}:{:02x}:{:02x}.{:x}", segment, bus, device, function);
+}
+
+} // namespace iomemgrant

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The one file that sees libxenctrl, whose ABI changes with every Xen.  Contract of that library:
+// -1 or NULL with errno, counts otherwise; xc_domain_getinfo() answers with the next domain when
+// there is none of the number asked for.
+#include <iomemgrant/real.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include <fmt/format.h>
+#include <xenctrl.h>
+
+#include <iomemgrant/error.h>
+
+#include "handle.h"
+#include "logger.h"
+
+namespace iomemgrant
+{
+
+namespace
+{
+
+using XcHandle = std::unique_ptr<xc_interface, Releaser<xc_interface_close>>;
+
+DomainType type_of(const xc_dominfo_t& info)
+{
+	if (!info.hvm)
+		return DomainType::pv;
+	// A PVH guest has a local APIC and nothing else of a PC.
+	const auto emulated = info.arch_config.emulation_flags;
+	return emulated & ~static_cast<std::uint32_t>(XEN_X86_EMU_LAPIC) ? DomainType::hvm
+									 : DomainType::pvh;
+}
+
+DomainInfo decode(const xc_dominfo_t& info)
+{
+	DomainInfo domain;
+	domain.id = Domid(static_cast<std::uint16_t>(info.domid));
+	Uuid::Bytes uuid;
+	std::copy(std::begin(info.handle), std::end(info.handle), uuid.begin());
+	domain.uuid = Uuid(uuid);
+	domain.type = type_of(info);
+	domain.dying = info.dying;
+	domain.paused = info.paused;
+	domain.shutdown = info.shutdown;
+	return domain;
+}
+
+class RealHypervisor final : public Hypervisor
+{
+public:
+	explicit RealHypervisor(LogSink log)
+		: logger_(std::move(log)), handle_(xc_interface_open(logger_.get(), logger_.get(), 0))
+	{
+		const int errnum = errno;
+		if (handle_)
+			return;
+		if (errnum == EACCES || errnum == EPERM)
+			throw Error::from_errno(errnum, "open /dev/xen/privcmd");
+		throw Error(kind::not_xen, "no hypercalls: /dev/xen/privcmd cannot be opened",
+			"modprobe xen-privcmd");
+	}
+
+	XenInfo info() override
+	{
+		const int version = xc_version(handle_.get(), XENVER_version, nullptr);
+		if (version < 0)
+			throw Error::from_errno(errno, "ask Xen for its version");
+		xen_extraversion_t extra{};
+		if (xc_version(handle_.get(), XENVER_extraversion, &extra) < 0)
+			throw Error::from_errno(errno, "ask Xen for its version");
+		xc_physinfo_t physinfo{};
+		if (xc_physinfo(handle_.get(), &physinfo) < 0)
+			throw Error::from_errno(errno, "ask Xen what the machine can do");
+		extra[sizeof(extra) - 1] = 0;
+		return {
+			.version = fmt::format("{}.{}{}", version >> 16, version & 0xffff, extra),
+			.iommu = (physinfo.capabilities & XEN_SYSCTL_PHYSCAP_directio) != 0,
+		};
+	}
+
+	std::optional<DomainInfo> domain(Domid id) override
+	{
+		xc_dominfo_t info{};
+		const int count = xc_domain_getinfo(handle_.get(), id.value(), 1, &info);
+		const int errnum = errno;
+		if (count < 0 && errnum != ESRCH)
+			throw Error::from_errno(errnum, fmt::format("look up domain {}", id.value()));
+		if (count < 1 || info.domid != id.value())
+			return std::nullopt;
+		return decode(info);
+	}
+
+	std::vector<DomainInfo> domains() override
+	{
+		std::vector<DomainInfo> found;
+		xc_dominfo_t info[64];
+		std::uint32_t next = 0;
+		while (true) {
+			const int count =
+				xc_domain_getinfo(handle_.get(), next, std::size(info), info);
+			const int errnum = errno;
+			if (count < 0 && errnum != ESRCH)
+				throw Error::from_errno(errnum, "list domains");
+			for (int i = 0; i < count; i++) {
+				if (info[i].domid < Domid::first_reserved)
+					found.push_back(decode(info[i]));
+			}
+			if (count < static_cast<int>(std::size(info)))
+				return found;
+			next = info[count - 1].domid + 1;
+		}
+	}
+
+	GrantTableSize grant_table(Domid id) override
+	{
+		gnttab_query_size query{};
+		query.dom = id.value();
+		if (xc_gnttab_query_size(handle_.get(), &query) < 0 || query.status != GNTST_okay)
+			throw Error(kind::io_error,
+				fmt::format("Xen does not tell the grant table size of domain {} ({})",
+					id.value(), query.status));
+		return {query.nr_frames, query.max_nr_frames};
+	}
+
+private:
+	Logger logger_;
+	XcHandle handle_;
+};
+
+} // namespace
+
+std::unique_ptr<Hypervisor> open_hypervisor(LogSink log)
+{
+	return std::make_unique<RealHypervisor>(std::move(log));
+}
+
+} // namespace iomemgrant
