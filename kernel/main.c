@@ -334,4 +334,3 @@ MODULE_DESCRIPTION("Grant pages of PCI BARs to other Xen domains, and map them")
 MODULE_AUTHOR("The xen-iomemgrant authors");
 MODULE_LICENSE("GPL");
 MODULE_ALIAS("xen:iomem");
-MODULE_ALIAS("devname:xen/iomemgrant");
