@@ -80,9 +80,14 @@ Json Output::describe(const Error& error)
 	return described;
 }
 
-int Output::failure(const Error& error)
+void Output::complain(const Error& error)
 {
 	err_(failure_text(error));
+}
+
+int Output::failure(const Error& error)
+{
+	complain(error);
 	if (options_.json) {
 		auto document = this->document("error");
 		document["ok"] = false;

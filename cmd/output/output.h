@@ -59,6 +59,8 @@ public:
 
 	/// Two lines on stderr, or with --json also a document on stdout.  Returns the exit status.
 	int failure(const Error& error);
+	/// The two lines on stderr alone: one of several things failed.
+	void complain(const Error& error);
 	/// The `error` object of a JSON document.
 	static Json describe(const Error& error);
 	/// "tool: error: message [slug]" and, when there is one, a hint line.

@@ -52,6 +52,8 @@ std::string Table::render(bool with_header) const
 			if (i + 1 < cells.size())
 				text.append(widths[i] - width(cells[i]) + 2, ' ');
 		}
+		// Empty cells at the end of a row leave no trace.
+		text.erase(text.find_last_not_of(' ') + 1);
 		text += '\n';
 	};
 	if (with_header)

@@ -95,9 +95,9 @@ void parse_uevent(const std::string& text, PciDevice& device)
 		else if (name == "PCI_CLASS")
 			device.class_code = parse_hex(value);
 		else if (name == "PCI_ID")
-			std::tie(device.vendor, device.device) = parse_ids(value);
+			std::tie(device.id.vendor, device.id.device) = parse_ids(value);
 		else if (name == "PCI_SUBSYS_ID")
-			std::tie(device.subsystem_vendor, device.subsystem_device) = parse_ids(value);
+			std::tie(device.id.subsystem_vendor, device.id.subsystem_device) = parse_ids(value);
 	}
 }
 
@@ -175,29 +175,53 @@ std::uint64_t PciBar::nr_pages() const
 	return (end_page() - first_page()) / page_size;
 }
 
-PciDevices::PciDevices(fs::path root) : root_(std::move(root))
+bool PciDevice::has_active_driver() const
 {
+	constexpr std::string_view holders[] = {"pciback", "xen-pciback", "vfio-pci", "pci-stub"};
+	return driver &&
+		std::find(std::begin(holders), std::end(holders), *driver) == std::end(holders);
+}
+
+std::vector<unsigned> PciDevice::memory_bars() const
+{
+	std::vector<unsigned> found;
+	for (const auto& bar : resources.bars) {
+		if (bar.is_memory())
+			found.push_back(bar.index);
+	}
+	return found;
+}
+
+PciDevices::PciDevices(fs::path root) : root_(std::move(root)) {}
+
+const std::vector<Sbdf>& PciDevices::addresses() const
+{
+	if (addresses_)
+		return *addresses_;
+	std::vector<Sbdf> found;
 	std::error_code failed;
 	for (fs::directory_iterator entry(root_, failed), end; !failed && entry != end;
 		entry.increment(failed)) {
 		if (const auto sbdf = Sbdf::parse(entry->path().filename().native()))
-			addresses_.push_back(*sbdf);
+			found.push_back(*sbdf);
 	}
 	// A kernel without PCI has no such folder, and so no devices.
 	if (failed && failed.value() != ENOENT)
 		throw Error::from_errno(failed.value(), fmt::format("list {}", root_.native()));
-	std::sort(addresses_.begin(), addresses_.end());
+	std::sort(found.begin(), found.end());
+	return addresses_.emplace(std::move(found));
 }
 
 bool PciDevices::contains(const Sbdf& sbdf) const
 {
-	return std::binary_search(addresses_.begin(), addresses_.end(), sbdf);
+	const auto& present = addresses();
+	return std::binary_search(present.begin(), present.end(), sbdf);
 }
 
 std::vector<PciDevice> PciDevices::all() const
 {
 	std::vector<PciDevice> found;
-	for (const auto& sbdf : addresses_)
+	for (const auto& sbdf : addresses())
 		found.push_back(read(sbdf));
 	return found;
 }
@@ -206,9 +230,9 @@ void PciDevices::require(const Sbdf& sbdf) const
 {
 	if (contains(sbdf))
 		return;
-	const auto guess = nearest(addresses_, sbdf);
+	const auto guess = nearest(addresses(), sbdf);
 	throw Error(kind::no_device, fmt::format("no PCI device {} in this domain", sbdf.str()),
-		guess ? fmt::format("xen-iomemgrant bars (did you mean {}?)", guess->str())
+		guess ? fmt::format("did you mean {}? xen-iomemgrant bars", guess->str())
 		      : "xen-iomemgrant bars")
 		.with("bdf", sbdf.str());
 }

@@ -38,10 +38,11 @@ public:
 	{
 	}
 
+	/// What leaves nothing to ask further.
+	std::vector<Error> absent();
 	std::vector<Error> run();
 
 private:
-	// The two that leave nothing to ask further.
 	void check_bar();
 	void check_range();
 
@@ -75,12 +76,17 @@ private:
 	std::vector<Error> found_;
 };
 
-std::vector<Error> Examination::run()
+std::vector<Error> Examination::absent()
 {
 	check_bar();
 	if (found_.empty())
 		check_range();
-	if (!found_.empty())
+	return found_;
+}
+
+std::vector<Error> Examination::run()
+{
+	if (!absent().empty())
 		return std::move(found_);
 	check_reserved();
 	check_msix();
@@ -248,25 +254,25 @@ void Examination::check_shared_pages(const Sbdf& sbdf, const PciBar& other)
 
 void Examination::check_critical()
 {
-	constexpr std::uint32_t class_bridge = 0x06;
 	std::string_view what;
-	if (device_.class_code >> 16 == class_bridge)
-		what = "a bridge: the devices behind it depend on it";
+	if (device_.class_code >> 16 == 0x06)
+		what = "a bridge";
+	else if (device_.class_code >> 8 == 0x0806)
+		what = "an IOMMU";
+	else if (device_.class_code >> 16 == 0x08)
+		what = "a system peripheral";
 	else if (device_.boot_vga)
-		what = "the boot display of this machine";
-	if (!what.empty())
-		add(kind::critical_device, fmt::format("{} is {}", bdf_, what),
-			"--allow=critical-device if dom0 can do without it")
-			.with("bdf", bdf_);
+		what = "the boot display";
+	if (what.empty())
+		return;
+	add(kind::critical_device, fmt::format("{} is {}; the host itself depends on it", bdf_, what),
+		"pass --allow=critical-device if you are sure")
+		.with("bdf", bdf_);
 }
 
 void Examination::check_driver()
 {
-	// These only hold a device for somebody else.
-	constexpr std::string_view holders[] = {"pciback", "xen-pciback", "vfio-pci", "pci-stub"};
-	if (!device_.driver ||
-		std::find(std::begin(holders), std::end(holders), *device_.driver) !=
-			std::end(holders))
+	if (!device_.has_active_driver())
 		return;
 	add(kind::driver_bound, fmt::format("{} is driven by '{}' in dom0", bdf_, *device_.driver),
 		"unbind it, or --allow=driver-bound to share")
@@ -303,11 +309,7 @@ void Examination::check_capabilities()
 
 std::string Examination::memory_bars() const
 {
-	std::vector<unsigned> found;
-	for (const auto& bar : device_.resources.bars) {
-		if (bar.is_memory())
-			found.push_back(bar.index);
-	}
+	const auto found = device_.memory_bars();
 	if (found.empty())
 		return "this device has no memory BAR";
 	return fmt::format("memory BARs: {}", fmt::join(found, ", "));
@@ -328,11 +330,19 @@ Region settle(const PciDevices& devices, const RegionSpec& spec)
 	return {spec.sbdf, spec.bar, spec.offset, spec.length.value_or(rest)};
 }
 
+void require_present(const PciDevices& devices, const Region& region)
+{
+	for (const auto& error : Examination(devices, region, {}).absent())
+		throw error;
+}
+
 std::vector<Error> unsafe(const PciDevices& devices, const Region& region, const AllowSet& allow,
 	std::string_view grantee)
 {
 	auto found = Examination(devices, region, grantee).run();
-	std::erase_if(found, [&allow](const Error& error) { return allow.lifts(error.kind()); });
+	std::erase_if(found, [&allow](const Error& error) {
+		return error.kind() != kind::msix_table && allow.lifts(error.kind());
+	});
 	return found;
 }
 

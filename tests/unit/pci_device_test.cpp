@@ -35,10 +35,10 @@ TEST(PciDevices, reads_what_sysfs_says)
 		.command(6);
 	const PciDevices devices(tree.root());
 	const auto& device = devices.read(at("03:00.0"));
-	EXPECT_EQ(device.vendor, 0x1234);
-	EXPECT_EQ(device.device, 0x11e8);
-	EXPECT_EQ(device.subsystem_vendor, 0x1af4);
-	EXPECT_EQ(device.subsystem_device, 0x1100);
+	EXPECT_EQ(device.id.vendor, 0x1234);
+	EXPECT_EQ(device.id.device, 0x11e8);
+	EXPECT_EQ(device.id.subsystem_vendor, 0x1af4);
+	EXPECT_EQ(device.id.subsystem_device, 0x1100);
 	EXPECT_EQ(device.class_code, 0x00ff00U);
 	EXPECT_EQ(device.driver, "i40e");
 	EXPECT_EQ(device.power_state, "D0");
@@ -105,7 +105,7 @@ TEST(PciDevices, a_virtual_function_decodes_through_its_physical_one)
 	const PciDevices devices(tree.root());
 	EXPECT_TRUE(devices.read(at("03:02.0")).is_virtual_function);
 	EXPECT_TRUE(devices.read(at("03:02.0")).memory_decode);
-	EXPECT_EQ(devices.read(at("03:02.0")).vendor, 0x1234);
+	EXPECT_EQ(devices.read(at("03:02.0")).id.vendor, 0x1234);
 }
 
 TEST(PciDevices, an_absent_device_has_its_message)
@@ -115,7 +115,7 @@ TEST(PciDevices, an_absent_device_has_its_message)
 	const PciDevices devices(tree.root());
 	EXPECT_EQ(error_of([&] { return devices.read(at("82:00.0")); }),
 		(Said{"no PCI device 0000:82:00.0 in this domain [no-device]",
-			"xen-iomemgrant bars (did you mean 0000:81:00.0?)", 3}));
+			"did you mean 0000:81:00.0? xen-iomemgrant bars", 3}));
 	EXPECT_EQ(error_of([&] { return devices.resources(at("02:1f.7")); }),
 		(Said{"no PCI device 0000:02:1f.7 in this domain [no-device]", "xen-iomemgrant bars",
 			3}));

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include <iomemgrant/grant.h>
 #include <iomemgrant/sbdf.h>
 
 namespace iomemgrant
@@ -61,10 +62,7 @@ struct Msix {
 
 struct PciDevice {
 	Sbdf sbdf;
-	std::uint16_t vendor = 0;
-	std::uint16_t device = 0;
-	std::uint16_t subsystem_vendor = 0;
-	std::uint16_t subsystem_device = 0;
+	DeviceId id;
 	/// Base class, sub-class, interface: 0x010802.
 	std::uint32_t class_code = 0;
 	std::optional<std::string> driver;
@@ -80,6 +78,9 @@ struct PciDevice {
 	bool capabilities_known = false;
 	std::optional<Msix> msix;
 
+	/// A driver that may touch the registers; one that only holds the device for a guest does not.
+	bool has_active_driver() const;
+	std::vector<unsigned> memory_bars() const;
 	const PciBar& bar(unsigned index) const { return resources.bars.at(index); }
 };
 
@@ -91,7 +92,7 @@ public:
 	explicit PciDevices(std::filesystem::path root = "/sys/bus/pci/devices");
 
 	/// Addresses of all devices, sorted.
-	const std::vector<Sbdf>& addresses() const { return addresses_; }
+	const std::vector<Sbdf>& addresses() const;
 	bool contains(const Sbdf& sbdf) const;
 	/// All devices, sorted by address.
 	std::vector<PciDevice> all() const;
@@ -104,7 +105,7 @@ private:
 	void require(const Sbdf& sbdf) const;
 
 	std::filesystem::path root_;
-	std::vector<Sbdf> addresses_;
+	mutable std::optional<std::vector<Sbdf>> addresses_;
 	mutable std::map<Sbdf, PciResources> resources_;
 	mutable std::map<Sbdf, PciDevice> devices_;
 };

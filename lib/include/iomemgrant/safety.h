@@ -17,8 +17,12 @@ namespace iomemgrant
 /// part that does not exist stays as it is, for unsafe() to refuse.  Throws Error no-device.
 Region settle(const PciDevices& devices, const RegionSpec& spec);
 
+/// Throws Error no-device, no-bar, bar-io, bar-upper-half, bar-unassigned, range-past-end or what
+/// RegionSpec::require_pages() throws, unless there are such pages.
+void require_present(const PciDevices& devices, const Region& region);
+
 /// All reasons not to grant @region for writing, worst first, without those that @allow lifts.
-/// @grantee names the domain in messages.  The kernel module repeats these checks on its own
+/// MSI-X is never lifted: that override is for read-only grants.  @grantee names the domain in messages.  The kernel module repeats these checks on its own
 /// data: what is found here is advice with a reason, not the barrier.
 std::vector<Error> unsafe(const PciDevices& devices, const Region& region, const AllowSet& allow,
 	std::string_view grantee = "the guest");

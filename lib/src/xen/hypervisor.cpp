@@ -8,7 +8,10 @@
 #include <cerrno>
 
 #include <fmt/format.h>
+// The headers of these libraries do not say themselves that they are C.
+extern "C" {
 #include <xenctrl.h>
+}
 
 #include <iomemgrant/error.h>
 

@@ -2,7 +2,9 @@
 #ifndef IOMEMGRANT_XEN_LOGGER_H
 #define IOMEMGRANT_XEN_LOGGER_H
 
+extern "C" {
 #include <xentoollog.h>
+}
 
 #include <iomemgrant/real.h>
 

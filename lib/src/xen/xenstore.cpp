@@ -8,7 +8,10 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+// The header does not say itself that it is C.
+extern "C" {
 #include <xenstore.h>
+}
 
 #include <iomemgrant/error.h>
 

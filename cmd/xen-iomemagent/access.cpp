@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "access.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <iomemgrant/byte_size.h>
+
+namespace iomemgrant::agent
+{
+
+CLI::Option* add_width_option(CLI::App& verb, unsigned& bits)
+{
+	return verb.add_option("-w,--width", bits, "Bits of one access: 8, 16, 32 or 64")
+		->check(CLI::IsMember({8, 16, 32, 64}))
+		->type_name("BITS");
+}
+
+std::uint64_t parse_bytes(const char* what, const std::string& text)
+{
+	const auto value = parse_byte_size(text);
+	if (!value)
+		throw Error(iomemgrant::kind::bad_size,
+			fmt::format("{} '{}' is not a number of bytes", what, text),
+			"decimal, 0x-hexadecimal, or decimal with K, M or G");
+	return *value;
+}
+
+std::vector<std::uint64_t> read_registers(
+	const MappedGrant& grant, const ByteRange& range, Width width)
+{
+	check_range(grant, range, width);
+	const Mapping mapping(grant, range, Access::read_only);
+	std::vector<std::uint64_t> values;
+	values.reserve(range.length / bytes(width));
+	for (std::uint64_t done = 0; done < range.length; done += bytes(width))
+		values.push_back(mapping.read(range.offset + done, width));
+	return values;
+}
+
+std::string format_value(std::uint64_t value, Width width)
+{
+	return fmt::format("0x{:0{}x}", value, 2 * bytes(width));
+}
+
+} // namespace iomemgrant::agent

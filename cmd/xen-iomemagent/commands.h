@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#ifndef XEN_IOMEMAGENT_COMMANDS_H
+#define XEN_IOMEMAGENT_COMMANDS_H
+
+#include <functional>
+
+#include <iomemgrant/grant_device.h>
+#include <output/command_line.h>
+#include <output/output.h>
+
+#include "mapped_grant.h"
+
+namespace CLI
+{
+class App;
+}
+
+namespace iomemgrant::agent
+{
+
+/// What the program sees of the machine; tests hand in another one.
+struct World {
+	Roots roots;
+	/// What the module says of itself; throws Error no-module or permission.
+	std::function<ModuleInfo()> module_info;
+};
+
+/// What a verb works with once the command line is parsed.
+struct Context {
+	const GlobalOptions& globals;
+	const World& world;
+	Output& output;
+};
+
+/// The verb the user chose; returns the exit status.  Set by the parser, called after it.
+using Verb = std::function<int(Context&)>;
+
+// Each declares one verb and touches nothing else.
+void add_list(CLI::App& app, Verb& chosen);
+void add_show(CLI::App& app, Verb& chosen);
+void add_wait(CLI::App& app, Verb& chosen);
+void add_read(CLI::App& app, Verb& chosen);
+void add_write(CLI::App& app, Verb& chosen);
+void add_dump(CLI::App& app, Verb& chosen);
+void add_map(CLI::App& app, Verb& chosen);
+void add_doctor(CLI::App& app, Verb& chosen);
+void add_version(CLI::App& app, Verb& chosen);
+
+/// The whole program except for the process around it: @arguments are without the program's name.
+int run(const std::vector<std::string>& arguments, const World& world, const Output::Sink& out,
+	const Output::Sink& err, bool is_terminal);
+
+} // namespace iomemgrant::agent
+
+#endif

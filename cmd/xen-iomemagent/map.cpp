@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "commands.h"
+
+#include <cerrno>
+#include <cstdlib>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "mapping.h"
+
+namespace iomemgrant::agent
+{
+
+namespace
+{
+
+struct MapOptions {
+	std::string grant;
+	bool read_only = false;
+	bool exec = false;
+	std::vector<std::string> command;
+};
+
+void export_variable(const char* name, const std::string& value)
+{
+	if (setenv(name, value.c_str(), 1) != 0)
+		throw Error::from_errno(errno, fmt::format("set {}", name));
+}
+
+[[noreturn]] void execute(const std::vector<std::string>& command)
+{
+	std::vector<char*> arguments;
+	for (const auto& argument : command)
+		arguments.push_back(const_cast<char*>(argument.c_str())); // execvp() does not write
+	arguments.push_back(nullptr);
+	execvp(arguments[0], arguments.data());
+	const int errnum = errno;
+	throw Error(errnum == ENOENT ? iomemgrant::kind::usage : iomemgrant::kind::io_error,
+		fmt::format("{}: {}", command[0], std::generic_category().message(errnum)));
+}
+
+// The node stays open across the exec, and with it the grant's `users` count.
+int run_map(const MapOptions& options, Context& context)
+{
+	if (context.globals.dry_run)
+		throw Error(iomemgrant::kind::no_dry_run, "map runs a command and has no dry run");
+	const auto grant = find_mapped(context.world.roots, GrantName::from_user(options.grant));
+	const bool read_only = options.read_only || grant.access == Access::read_only;
+	const int fd = open_node(grant, read_only ? Access::read_only : Access::read_write);
+	if (fcntl(fd, F_SETFD, 0) != 0)
+		throw Error::from_errno(errno, "fcntl");
+
+	export_variable("XEN_IOMEM_FD", std::to_string(fd));
+	export_variable("XEN_IOMEM_NODE", grant.node->string());
+	export_variable("XEN_IOMEM_ID", std::to_string(grant.id->value()));
+	export_variable("XEN_IOMEM_LABEL", grant.label ? grant.label->str() : "");
+	export_variable("XEN_IOMEM_LENGTH", std::to_string(grant.length));
+	export_variable("XEN_IOMEM_MODE", std::string(to_string(
+						  read_only ? Access::read_only : Access::read_write)));
+	execute(options.command);
+}
+
+} // namespace
+
+void add_map(CLI::App& app, Verb& chosen)
+{
+	auto options = std::make_shared<MapOptions>();
+	auto* verb = app.add_subcommand("map", "Run a command with a grant's node open");
+	verb->add_option("GRANT", options->grant, "Number or label of the grant")->required();
+	verb->add_flag("--read-only", options->read_only, "Open the node for reading only");
+	verb->add_flag("--exec", options->exec, "What to run follows; after -- if it has options")
+		->required();
+	verb->add_option("COMMAND", options->command, "The command and its arguments")->required();
+	verb->callback([options, &chosen] {
+		chosen = [options](Context& context) { return run_map(*options, context); };
+	});
+}
+
+} // namespace iomemgrant::agent

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#ifndef XEN_IOMEMAGENT_MAPPED_GRANT_H
+#define XEN_IOMEMAGENT_MAPPED_GRANT_H
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <iomemgrant/domid.h>
+#include <iomemgrant/error.h>
+#include <iomemgrant/grant.h>
+#include <iomemgrant/label.h>
+
+namespace iomemgrant::agent
+{
+
+namespace kind
+{
+inline constexpr ErrorKind bad_value{"bad-value", 2};
+inline constexpr ErrorKind needs_yes{"needs-yes", 2};
+inline constexpr ErrorKind ambiguous_grant{"ambiguous-grant", 2};
+inline constexpr ErrorKind revoked{"revoked", 3};
+inline constexpr ErrorKind read_only{"read-only", 4};
+} // namespace kind
+
+/// Where the kernel shows itself; tests point it at fixture trees.
+struct Roots {
+	std::filesystem::path sys = "/sys";
+	std::filesystem::path dev = "/dev";
+	std::filesystem::path proc = "/proc";
+
+	std::filesystem::path maps() const { return sys / "class/iomemgrant"; }
+	std::filesystem::path nodes() const { return dev / "xen/iomem"; }
+};
+
+/// A grant this guest has mapped, as the kernel module tells it: /sys/class/iomemgrant/mapN.
+struct MappedGrant {
+	unsigned map = 0; ///< the N of mapN
+	/// Absent for a mapping made by ioctl, which has no node of its own.
+	std::optional<GrantId> id;
+	std::optional<Label> label;
+	/// "mapped", "revoked", "zombie" or "stale"; a newer module may know more.
+	std::string state;
+	std::uint64_t length = 0;
+	std::uint64_t nr_pages = 0;
+	std::vector<RefRange> refs;
+	Domid granter{0};
+	Access access = Access::read_write;
+	Cache cache = Cache::uncached;
+	Uuid uuid;
+	std::uint64_t users = 0;
+	/// First guest frame; absent in a PV guest and for those who may not see it.
+	std::optional<std::uint64_t> gfn;
+	/// Absent for a mapping made by ioctl.
+	std::optional<std::filesystem::path> node;
+
+	bool is_mapped() const { return state == "mapped"; }
+	/// "g17", or "map3" when it has no id.
+	std::string name() const;
+};
+
+/// All of them, those with an id first and in its order.  One that vanishes while it is read is
+/// left out.  Throws Error no-module when there is no such class.
+std::vector<MappedGrant> read_mapped_grants(const Roots& roots);
+
+/// The same, but empty when the module is not loaded: for those who wait for it.
+std::vector<MappedGrant> read_mapped_grants_if_any(const Roots& roots);
+
+/// How the user names a grant: "17" or "g17", or a label; `id:` and `label:` say it explicitly.
+class GrantName
+{
+public:
+	static GrantName from_id(GrantId id);
+	static GrantName from_label(Label label);
+	/// Throws Error bad-grant-id or bad-label.
+	static GrantName from_user(std::string_view text);
+
+	/// Throws Error ambiguous-grant when the name fits the id of one grant and the label of
+	/// another.
+	const MappedGrant* find_in(const std::vector<MappedGrant>& grants) const;
+	/// "g17", "labelled 'nic'", or "'g17'" when it may be either.
+	std::string describe() const;
+
+private:
+	GrantName() = default;
+
+	std::optional<GrantId> id_;
+	std::optional<Label> label_;
+};
+
+Error no_grant(const GrantName& name);
+
+/// The grant of this name that is mapped now.  Throws Error no-grant, or revoked.
+MappedGrant find_mapped(const Roots& roots, const GrantName& name);
+
+} // namespace iomemgrant::agent
+
+#endif

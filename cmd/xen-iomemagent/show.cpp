@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "commands.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "render.h"
+
+namespace iomemgrant::agent
+{
+
+namespace
+{
+
+// Unlike the verbs that use a grant, `show` answers for one that is no longer mapped as well.
+int run_show(const std::string& name, Context& context)
+{
+	const auto wanted = GrantName::from_user(name);
+	const auto grants = read_mapped_grants(context.world.roots);
+	const auto* grant = wanted.find_in(grants);
+	if (!grant)
+		throw no_grant(wanted);
+	context.output.text(render_fields(*grant));
+
+	auto document = context.output.document("show");
+	document["grant"] = to_json(*grant);
+	context.output.print(document);
+	return 0;
+}
+
+} // namespace
+
+void add_show(CLI::App& app, Verb& chosen)
+{
+	auto name = std::make_shared<std::string>();
+	auto* verb = app.add_subcommand("show", "Show everything about one grant");
+	verb->add_option("GRANT", *name, "Number or label of the grant")->required();
+	verb->callback([name, &chosen] {
+		chosen = [name](Context& context) { return run_show(*name, context); };
+	});
+}
+
+} // namespace iomemgrant::agent

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "grant_filter.h"
+
+#include <algorithm>
+
+#include <CLI/CLI.hpp>
+
+namespace iomemgrant
+{
+
+void add_grant_filter(CLI::App& verb, GrantFilterText& text, bool with_state)
+{
+	verb.add_option("--domain", text.domain, "Only grants of this domain")->type_name("DOMAIN");
+	verb.add_option("--device", text.device, "Only grants of this device")->type_name("BDF");
+	if (with_state)
+		verb.add_option("--state", text.state, "Only grants in this state")
+			->type_name("STATE")
+			->check(CLI::IsMember({"offered", "mapped", "revoking", "orphaned", "lost",
+				"unpublished"}));
+}
+
+GrantFilter GrantFilter::parse(const GrantFilterText& text)
+{
+	GrantFilter filter;
+	if (!text.domain.empty())
+		filter.domain = DomainSpec::parse(text.domain);
+	if (!text.device.empty())
+		filter.device = Sbdf::from_user(text.device);
+	filter.state = text.state;
+	return filter;
+}
+
+std::vector<GrantStatus> GrantFilter::apply(
+	const std::vector<GrantStatus>& grants, Domains& domains) const
+{
+	std::optional<Domid> wanted;
+	if (domain)
+		wanted = domain->by == DomainSpec::By::id ? domain->id
+							  : domains.resolve(*domain).id;
+	std::vector<GrantStatus> chosen;
+	std::copy_if(grants.begin(), grants.end(), std::back_inserter(chosen),
+		[&](const GrantStatus& status) {
+			return (!wanted || status.grant.domid == *wanted) &&
+				(!device || status.grant.region.sbdf == *device) &&
+				(state.empty() || to_string(status.state()) == state);
+		});
+	return chosen;
+}
+
+} // namespace iomemgrant

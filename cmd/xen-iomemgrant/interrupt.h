@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#ifndef XEN_IOMEMGRANT_INTERRUPT_H
+#define XEN_IOMEMGRANT_INTERRUPT_H
+
+namespace iomemgrant
+{
+
+/// Turns SIGINT and SIGTERM into something a step can notice, so that what was begun is taken
+/// back instead of cut off.  There is at most one.
+class Interrupt
+{
+public:
+	Interrupt();
+	Interrupt(const Interrupt&) = delete;
+	Interrupt& operator=(const Interrupt&) = delete;
+	~Interrupt();
+
+	/// Readable after a signal; reading takes the signal away.
+	int fd() const { return fd_; }
+	/// Throws Error interrupted after a signal.
+	void check() const;
+
+private:
+	int fd_;
+};
+
+} // namespace iomemgrant
+
+#endif

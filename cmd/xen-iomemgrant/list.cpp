@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "commands.h"
+#include "grant_fields.h"
+#include "grant_filter.h"
+
+namespace iomemgrant
+{
+
+namespace
+{
+
+struct ListText {
+	GrantFilterText filter;
+	std::string columns;
+	bool no_legend = false;
+};
+
+struct ListCommand {
+	GrantFilter filter;
+	std::vector<std::string> columns;
+	bool notes = true;
+	bool legend = true;
+};
+
+ListCommand parse(const ListText& text)
+{
+	ListCommand command{GrantFilter::parse(text.filter), default_grant_columns(), true, true};
+	if (!text.columns.empty()) {
+		command.columns = parse_grant_columns(text.columns);
+		command.notes = false;
+	}
+	command.legend = !text.no_legend;
+	return command;
+}
+
+int run_list(const ListCommand& command, Machine& machine, Output& output)
+{
+	auto& host = machine.host();
+	Domains domains(host);
+	const auto grants = command.filter.apply(take_inventory(host, domains), domains);
+
+	auto document = output.document("list");
+	document["grants"] = Json::array();
+	for (const auto& status : grants)
+		document["grants"].push_back(grant_json(status));
+	output.print(document);
+
+	if (output.quiet()) {
+		for (const auto& status : grants)
+			output.line(status.grant.id.str());
+		return 0;
+	}
+	const bool notes = command.notes &&
+		std::any_of(grants.begin(), grants.end(),
+			[](const GrantStatus& status) { return !status.note().empty(); });
+	output.text(render_grants(grants, command.columns, notes, command.legend, output));
+	return 0;
+}
+
+} // namespace
+
+void add_list(CLI::App& app, Command& command)
+{
+	auto text = std::make_shared<ListText>();
+	auto* verb = app.add_subcommand("list", "Show all grants")->alias("ls");
+	add_grant_filter(*verb, text->filter, true);
+	verb->add_option("-o,--columns", text->columns, "Columns to show, separated by commas")
+		->type_name("COLS");
+	verb->add_flag("--no-legend", text->no_legend, "No header");
+	verb->callback([text, &command] {
+		command.run = [parsed = parse(*text)](Machine& machine, Output& output) {
+			return run_list(parsed, machine, output);
+		};
+	});
+}
+
+} // namespace iomemgrant

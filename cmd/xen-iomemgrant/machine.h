@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#ifndef XEN_IOMEMGRANT_MACHINE_H
+#define XEN_IOMEMGRANT_MACHINE_H
+
+#include <iomemgrant/host.h>
+
+namespace iomemgrant
+{
+
+/// The machine a command runs on, each layer opened when it is first asked for.
+class Machine
+{
+public:
+	virtual ~Machine() = default;
+
+	/// Throws Error not-dom0.
+	virtual void require_control_domain() = 0;
+	/// These throw what the real adapters throw: no-module, no-xenstore, not-xen, permission.
+	virtual GrantDevice& device() = 0;
+	virtual XenStore& store() = 0;
+	virtual Hypervisor& hypervisor() = 0;
+	/// Everything; throws what is missing first.
+	virtual Host& host() = 0;
+};
+
+} // namespace iomemgrant
+
+#endif

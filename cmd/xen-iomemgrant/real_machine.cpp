@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "real_machine.h"
+
+#include <fstream>
+
+#include <iomemgrant/error.h>
+
+namespace iomemgrant
+{
+
+RealMachine::RealMachine(std::function<void(const std::string&)> trace, LogSink log)
+	: trace_(std::move(trace)), log_(std::move(log))
+{
+}
+
+void RealMachine::require_control_domain()
+{
+	std::ifstream file("/proc/xen/capabilities");
+	std::string line;
+	while (std::getline(file, line)) {
+		if (line.find("control_d") != std::string::npos)
+			return;
+	}
+	throw Error(kind::not_dom0,
+		"not running as a Xen control domain (/proc/xen/capabilities lacks control_d)");
+}
+
+GrantDevice& RealMachine::device()
+{
+	if (!device_)
+		device_ = open_grant_device();
+	return *device_;
+}
+
+XenStore& RealMachine::store()
+{
+	if (!store_)
+		store_ = open_xenstore(interrupt_.fd());
+	return *store_;
+}
+
+Hypervisor& RealMachine::hypervisor()
+{
+	if (!hypervisor_)
+		hypervisor_ = open_hypervisor(log_);
+	return *hypervisor_;
+}
+
+Host& RealMachine::host()
+{
+	if (!host_) {
+		require_control_domain();
+		host_.emplace(Host{.device = device(), .store = store(), .hypervisor = hypervisor()});
+		host_->checkpoint = [this] { interrupt_.check(); };
+		host_->trace = trace_;
+	}
+	return *host_;
+}
+
+} // namespace iomemgrant

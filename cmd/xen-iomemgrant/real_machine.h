@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#ifndef XEN_IOMEMGRANT_REAL_MACHINE_H
+#define XEN_IOMEMGRANT_REAL_MACHINE_H
+
+#include <memory>
+#include <optional>
+
+#include <iomemgrant/real.h>
+
+#include "interrupt.h"
+#include "machine.h"
+
+namespace iomemgrant
+{
+
+/// This machine.
+class RealMachine final : public Machine
+{
+public:
+	/// @trace is told the steps, @log what Xen's libraries say.
+	RealMachine(std::function<void(const std::string&)> trace, LogSink log);
+
+	void require_control_domain() override;
+	GrantDevice& device() override;
+	XenStore& store() override;
+	Hypervisor& hypervisor() override;
+	Host& host() override;
+
+private:
+	Interrupt interrupt_;
+	std::function<void(const std::string&)> trace_;
+	LogSink log_;
+	std::unique_ptr<GrantDevice> device_;
+	std::unique_ptr<XenStore> store_;
+	std::unique_ptr<Hypervisor> hypervisor_;
+	std::optional<Host> host_;
+};
+
+} // namespace iomemgrant
+
+#endif

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <iomemgrant/granter.h>
+#include <iomemgrant/revoker.h>
+
+#include "commands.h"
+#include "grant_fields.h"
+#include "grant_filter.h"
+
+namespace iomemgrant
+{
+
+namespace
+{
+
+struct RevokeText {
+	std::vector<std::string> ids;
+	GrantFilterText filter;
+	bool all = false;
+	bool ignore_missing = false;
+	std::string wait;
+};
+
+struct RevokeCommand {
+	std::vector<GrantId> ids;
+	GrantFilter filter;
+	bool ignore_missing = false;
+	bool dry_run = false;
+	std::chrono::milliseconds limit = default_wait;
+};
+
+RevokeCommand parse(const RevokeText& text, const GlobalOptions& globals)
+{
+	RevokeCommand command;
+	for (const auto& id : text.ids)
+		command.ids.push_back(GrantId::from_user(id));
+	command.filter = GrantFilter::parse(text.filter);
+	const int ways = !text.ids.empty() + !text.filter.domain.empty() +
+		!text.filter.device.empty() + text.all;
+	if (ways != 1)
+		throw Error(kind::usage, "say what to revoke: GRANT-ID..., --domain, --device or --all",
+			"xen-iomemgrant revoke --help");
+	command.ignore_missing = text.ignore_missing;
+	command.dry_run = globals.dry_run;
+	if (!text.wait.empty() && text.wait != "true")
+		command.limit = parse_seconds("--wait", text.wait);
+	else
+		command.limit = globals.timeout().value_or(default_wait);
+	return command;
+}
+
+/// One grant to take back and how that went.
+struct Item {
+	GrantId id;
+	std::optional<GrantStatus> status;
+	std::optional<Error> error;
+};
+
+std::vector<Item> choose(const RevokeCommand& command, Host& host)
+{
+	Domains domains(host);
+	const auto grants = take_inventory(host, domains);
+	std::vector<Item> items;
+	if (command.ids.empty()) {
+		for (const auto& status : command.filter.apply(grants, domains))
+			items.push_back({status.grant.id, status, std::nullopt});
+		return items;
+	}
+	for (const auto id : command.ids) {
+		Item item{id, std::nullopt, std::nullopt};
+		for (const auto& status : grants) {
+			if (status.grant.id == id)
+				item.status = status;
+		}
+		if (!item.status && !command.ignore_missing)
+			item.error = Error(kind::no_grant, fmt::format("no grant {}", id.str()),
+				"xen-iomemgrant list");
+		items.push_back(std::move(item));
+	}
+	return items;
+}
+
+Json item_json(const Item& item, bool dry_run)
+{
+	auto object = item.status ? grant_json(*item.status) : Json{{"id", item.id.value()}};
+	object["result"] = item.error ? "failed"
+		: !item.status        ? "missing"
+		: dry_run             ? "would-revoke"
+				      : "revoked";
+	object["error"] = item.error ? Output::describe(*item.error) : Json(nullptr);
+	return object;
+}
+
+int report(const std::vector<Item>& items, bool dry_run, Output& output)
+{
+	std::size_t failed = 0;
+	bool changed = false;
+	int exit = 0;
+	auto document = output.document("revoke");
+	auto list = Json::array();
+	for (const auto& item : items) {
+		list.push_back(item_json(item, dry_run));
+		failed += item.error.has_value();
+		changed |= item.status && !item.error;
+		if (item.error)
+			exit = item.error->kind().exit;
+	}
+	document["ok"] = failed == 0;
+	document["changed"] = changed;
+	document["dry_run"] = dry_run;
+	document["grants"] = list;
+	output.print(document);
+	if (!failed)
+		return 0;
+	return failed == items.size() ? exit : kind::partial.exit;
+}
+
+int run_revoke(const RevokeCommand& command, Machine& machine, Output& output)
+{
+	auto& host = machine.host();
+	auto items = choose(command, host);
+	// A single one fails like any other command; of several each tells its own end.
+	if (items.size() == 1 && items[0].error)
+		throw *items[0].error;
+	Revoker revoker(host);
+	for (auto& item : items) {
+		if (item.error) {
+			output.complain(*item.error);
+			continue;
+		}
+		if (!item.status)
+			continue;
+		try {
+			if (!command.dry_run)
+				revoker.revoke(*item.status, command.limit);
+		} catch (const Error& error) {
+			if (items.size() == 1 || error.kind() == kind::interrupted)
+				throw;
+			item.error = error;
+			output.complain(error);
+			continue;
+		}
+		if (output.quiet())
+			output.line(item.id.str());
+		else
+			output.line(fmt::format("{} {}: {} -> {}",
+				command.dry_run ? "would revoke" : "revoked", item.id.str(),
+				describe_region(*item.status), describe(item.status->domain)));
+	}
+	return report(items, command.dry_run, output);
+}
+
+constexpr auto ladder =
+	"The guest is asked to let go and given the time of --wait.  If it keeps a page mapped, the\n"
+	"grant is left ending: the kernel frees it as soon as the guest lets go or dies.\n";
+
+} // namespace
+
+void add_revoke(CLI::App& app, Command& command)
+{
+	auto text = std::make_shared<RevokeText>();
+	auto* verb = app.add_subcommand(
+		"revoke", fmt::format("Take grants back\n\n{}", ladder));
+	verb->add_option("GRANT-ID", text->ids, "17 or g17");
+	add_grant_filter(*verb, text->filter, false);
+	verb->add_flag("--all", text->all, "All grants there are");
+	verb->add_flag("--wait", text->wait, "How long the guest may take; --wait=SEC, default 10");
+	verb->add_flag("--ignore-missing", text->ignore_missing, "A grant that is not there is fine");
+	verb->callback([text, &command] {
+		command.can_dry_run = true;
+		command.run = [parsed = parse(*text, command.globals)](
+				      Machine& machine, Output& output) {
+			return run_revoke(parsed, machine, output);
+		};
+	});
+}
+
+} // namespace iomemgrant

@@ -1,0 +1,532 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * xenbus frontend "iomem": maps what a granter publishes, as xen-iomemgrant(7) has
+ * it, and gives it a device node.
+ *
+ *	backend 4 Connected	the references are live: map, write protocol and
+ *				mapped-pages, state 4
+ *	backend 5, 6 or gone	unmap, write mapped-pages 0, state 6
+ *	anything wrong		write error, state 6; tried again only after the
+ *				backend has left state 4
+ *
+ * State 6 says that every reference is given back.  While Xen does not take one,
+ * the state stays what it was and the work below goes on trying.
+ *
+ * Everything read from XenStore is hostile until decode.h has seen it.  Writes go
+ * through a transaction that first looks whether the directory still exists: the
+ * granter may remove it at any moment, and a plain write would make it anew.
+ *
+ * Locks.  fe->lock serializes the watch (otherend_changed), the work, removal and
+ * the reboot notifier; it is taken before those of map.c.  frontends_lock guards the
+ * list and is taken first.
+ */
+#include <linux/errno.h>
+#include <linux/module.h>
+#include <linux/reboot.h>
+#include <linux/slab.h>
+
+#include <xen/xenbus.h>
+
+#include "iomemgrant.h"
+
+#define CLOSE_RETRY	(HZ / 10)
+#define ERROR_TEXT_MAX	200
+
+struct frontend {
+	struct list_head node;		/* frontends_lock */
+	struct xenbus_device *dev;	/* fixed */
+	u64 id;				/* fixed */
+	struct mutex lock;
+	struct iomem_map *map;		/* lock */
+	bool failed;			/* lock: not again before the backend left state 4 */
+	bool closing;			/* lock: state 6 is due once everything is unmapped */
+	struct delayed_work work;
+};
+
+static DEFINE_MUTEX(frontends_lock);
+static LIST_HEAD(frontends);		/* frontends_lock */
+
+/* --------------------------------------------------------------------- writing */
+
+static const char *errno_name(int err)
+{
+	switch (err) {
+	case -EACCES:		return "EACCES";
+	case -EADDRINUSE:	return "EADDRINUSE";
+	case -EADDRNOTAVAIL:	return "EADDRNOTAVAIL";
+	case -EAGAIN:		return "EAGAIN";
+	case -EBUSY:		return "EBUSY";
+	case -EFBIG:		return "EFBIG";
+	case -EINVAL:		return "EINVAL";
+	case -ENOENT:		return "ENOENT";
+	case -ENOMEM:		return "ENOMEM";
+	case -ENOSPC:		return "ENOSPC";
+	case -EOPNOTSUPP:	return "EOPNOTSUPP";
+	case -EPROTO:		return "EPROTO";
+	case -ERANGE:		return "ERANGE";
+	case -ESRCH:		return "ESRCH";
+	default:		return "EIO";
+	}
+}
+
+/* Writes @key and, unless NULL, @key2 into our directory if that still exists. */
+static int fe_write(struct frontend *fe, const char *key, const char *value,
+		    const char *key2, const char *value2)
+{
+	const char *dir = fe->dev->nodename;
+	struct xenbus_transaction xbt;
+	int rc, tries;
+
+	for (tries = 0; tries < 50; tries++) {
+		rc = xenbus_transaction_start(&xbt);
+		if (rc)
+			return rc;
+		rc = xenbus_exists(xbt, dir, "state") ? 0 : -ENOENT;
+		rc = rc ?: xenbus_write(xbt, dir, key, value);
+		if (!rc && key2)
+			rc = xenbus_write(xbt, dir, key2, value2);
+		if (rc) {
+			xenbus_transaction_end(xbt, 1);
+			return rc;
+		}
+		rc = xenbus_transaction_end(xbt, 0);
+		if (rc != -EAGAIN)
+			return rc;
+	}
+	return rc;
+}
+
+static void fe_write_pages(struct frontend *fe, u32 nr)
+{
+	char text[12];
+
+	snprintf(text, sizeof(text), "%u", nr);
+	/* Who withdrew the offer does not wait for this. */
+	(void)fe_write(fe, "mapped-pages", text, "protocol", "1");
+}
+
+static void fe_fail(struct frontend *fe, int err, const char *what)
+{
+	char text[ERROR_TEXT_MAX];
+
+	snprintf(text, sizeof(text), "%s %s", errno_name(err), what);
+	dev_warn(&fe->dev->dev, "not mapped: %s\n", text);
+	fe->failed = true;
+	(void)fe_write(fe, "error", text, NULL, NULL);
+	xenbus_switch_state(fe->dev, XenbusStateClosed);
+}
+
+/* --------------------------------------------------------------------- reading */
+
+/* A value of at most @max bytes without NUL in it; the caller frees it. */
+static char *fe_read(const char *dir, const char *key, unsigned int max)
+{
+	unsigned int len;
+	char *value = xenbus_read(XBT_NIL, dir, key, &len);
+
+	if (IS_ERR(value))
+		return value;
+	if (len > max || strlen(value) != len) {
+		kfree(value);
+		return ERR_PTR(-EINVAL);
+	}
+	return value;
+}
+
+static int fe_read_number(const char *dir, const char *key, u64 max, u64 *number)
+{
+	char *value = fe_read(dir, key, 20);
+	int rc;
+
+	if (IS_ERR(value))
+		return PTR_ERR(value);
+	rc = decode_whole_number(value, max, number);
+	kfree(value);
+	return rc;
+}
+
+/* Is @key one of two words?  0 the first, 1 the second, else an error. */
+static int fe_read_word(const char *dir, const char *key, const char *first, const char *second)
+{
+	char *value = fe_read(dir, key, 16);
+	int rc = -EINVAL;
+
+	if (IS_ERR(value))
+		return PTR_ERR(value);
+	if (!strcmp(value, first))
+		rc = 0;
+	else if (!strcmp(value, second))
+		rc = 1;
+	kfree(value);
+	return rc;
+}
+
+/*
+ * The directory we read must be the granter's own for exactly this device: nobody
+ * but the granter and dom0 can write there, while `backend` is ours to write.
+ */
+static int fe_check_backend(struct frontend *fe)
+{
+	char path[80];
+	u64 self;
+	int rc;
+
+	if (fe->dev->otherend_id < 0 || fe->dev->otherend_id >= DOMID_FIRST_RESERVED)
+		return -EINVAL;
+	rc = fe_read_number("domid", "", DOMID_FIRST_RESERVED - 1, &self);
+	if (rc)
+		return rc;
+	snprintf(path, sizeof(path), "/local/domain/%d/backend/iomem/%llu/%llu",
+		 fe->dev->otherend_id, self, fe->id);
+	return strcmp(path, fe->dev->otherend) ? -EINVAL : 0;
+}
+
+static int fe_read_protocol(const char *dir)
+{
+	char *value = fe_read(dir, "protocol", 64);
+	int rc;
+
+	if (IS_ERR(value))
+		return PTR_ERR(value);
+	rc = decode_list_has(value, "1") ? 0 : -EPROTO;
+	kfree(value);
+	return rc;
+}
+
+static int fe_read_refs(const char *dir, u32 nr, u32 **refs)
+{
+	char *value = fe_read(dir, "refs", DECODE_REFS_MAX);
+	u32 count = 0;
+	int rc;
+
+	if (IS_ERR(value))
+		return PTR_ERR(value);
+	*refs = kvmalloc_array(nr, sizeof(**refs), GFP_KERNEL);
+	rc = *refs ? decode_refs(value, *refs, nr, &count) : -ENOMEM;
+	if (!rc && count != nr)
+		rc = -EINVAL;
+	kfree(value);
+	if (rc) {
+		kvfree(*refs);
+		*refs = NULL;
+	}
+	return rc;
+}
+
+/* Absent is fine for both: the result is then empty. */
+static int fe_read_label(const char *dir, char *label)
+{
+	char *value = fe_read(dir, "label", DECODE_LABEL_MAX);
+	int rc = 0;
+
+	if (value == ERR_PTR(-ENOENT))
+		return 0;
+	if (IS_ERR(value))
+		return PTR_ERR(value);
+	if (decode_label_ok(value))
+		strscpy(label, value, DECODE_LABEL_MAX + 1);
+	else
+		rc = -EINVAL;
+	kfree(value);
+	return rc;
+}
+
+static int fe_read_uuid(const char *dir, uuid_t *uuid)
+{
+	char *value = fe_read(dir, "uuid", UUID_STRING_LEN);
+	int rc;
+
+	if (value == ERR_PTR(-ENOENT))
+		return 0;
+	if (IS_ERR(value))
+		return PTR_ERR(value);
+	rc = uuid_parse(value, uuid);
+	kfree(value);
+	return rc;
+}
+
+/* On failure *@what says which part was wrong, and nothing is allocated. */
+static int fe_read_offer(struct frontend *fe, struct map_request *rq, char *label, uuid_t *uuid,
+			 const char **what)
+{
+	const char *dir = fe->dev->otherend;
+	u64 nr, page_size;
+	int rc;
+
+	*what = "backend path";
+	rc = fe_check_backend(fe);
+	if (rc)
+		return rc;
+	*what = "no common protocol version";
+	rc = fe_read_protocol(dir);
+	if (rc)
+		return rc;
+	*what = "method";
+	rc = fe_read_word(dir, "method", "grant", "domctl");
+	if (rc)
+		return rc < 0 ? rc : -EOPNOTSUPP;
+	*what = "mode";
+	rc = fe_read_word(dir, "mode", "rw", "ro");
+	if (rc)
+		return rc < 0 ? rc : -EOPNOTSUPP;
+	*what = "cache";
+	rc = fe_read_word(dir, "cache", "uc", "wc");
+	if (rc < 0)
+		return rc;
+	rq->wc = rc;
+	*what = "page-size";
+	rc = fe_read_number(dir, "page-size", U32_MAX, &page_size);
+	if (rc || page_size != RANGE_PAGE_SIZE)
+		return rc ?: -EOPNOTSUPP;
+	*what = "label";
+	rc = fe_read_label(dir, label);
+	if (rc)
+		return rc;
+	*what = "uuid";
+	rc = fe_read_uuid(dir, uuid);
+	if (rc)
+		return rc;
+	*what = "nr-pages";
+	rc = fe_read_number(dir, "nr-pages", U32_MAX, &nr);
+	if (rc || !nr || nr > iomemgrant_max_pages)
+		return rc ?: (nr ? -EFBIG : -EINVAL);
+	*what = "refs";
+	rq->nr = nr;
+	return fe_read_refs(dir, rq->nr, &rq->refs);
+}
+
+/* --------------------------------------------------------------- state changes */
+
+/* Gives up a mapping, whatever its state.  Xen may take its time. */
+static void fe_drop_map(struct frontend *fe)
+{
+	struct iomem_map *map = fe->map;
+
+	lockdep_assert_held(&fe->lock);
+	fe->map = NULL;
+	map_forget_notify(map);
+	map_retire(map);
+}
+
+static void fe_connect(struct frontend *fe)
+{
+	struct map_request rq = {
+		.domid = fe->dev->otherend_id,
+		.devid = fe->id,
+		.notify = &fe->work,
+	};
+	char label[DECODE_LABEL_MAX + 1] = "";
+	uuid_t uuid = uuid_null;
+	const char *what;
+	int rc;
+
+	lockdep_assert_held(&fe->lock);
+	if (fe->map && READ_ONCE(fe->map->state) == MAP_STALE)
+		fe_drop_map(fe);
+	if (fe->map || fe->failed || fe->closing)
+		return;
+	rq.label = label;
+	rq.uuid = &uuid;
+	rc = fe_read_offer(fe, &rq, label, &uuid, &what);
+	if (rc) {
+		fe_fail(fe, rc, what);
+		return;
+	}
+	fe->map = map_create(&rq);
+	if (IS_ERR(fe->map)) {
+		rc = PTR_ERR(fe->map);
+		fe->map = NULL;
+		fe_fail(fe, rc, rc == -EOPNOTSUPP ? "this Xen has no GNTMAP_iomem_map"
+						  : "map the references");
+		return;
+	}
+	fe_write_pages(fe, fe->map->nr);
+	xenbus_switch_state(fe->dev, XenbusStateConnected);
+}
+
+/* Unmaps and says so; if Xen is not done, the work comes back here. */
+static void fe_close(struct frontend *fe)
+{
+	lockdep_assert_held(&fe->lock);
+	if (fe->map) {
+		if (map_revoke(fe->map)) {
+			fe->closing = true;
+			mod_delayed_work(iomemgrant_wq, &fe->work, CLOSE_RETRY);
+			return;
+		}
+		fe_drop_map(fe);
+		fe_write_pages(fe, 0);
+	}
+	fe->closing = false;
+	xenbus_switch_state(fe->dev, XenbusStateClosed);
+}
+
+static void fe_otherend_changed(struct xenbus_device *dev, enum xenbus_state state)
+{
+	struct frontend *fe = dev_get_drvdata(&dev->dev);
+
+	mutex_lock(&fe->lock);
+	if (state != XenbusStateConnected)
+		fe->failed = false;
+	switch (state) {
+	case XenbusStateConnected:
+		fe_connect(fe);
+		break;
+	case XenbusStateUnknown:	/* the backend's directory is gone */
+	case XenbusStateClosing:
+	case XenbusStateClosed:
+		fe_close(fe);
+		break;
+	default:
+		break;
+	}
+	mutex_unlock(&fe->lock);
+}
+
+/* The mapping changed by itself, or could not be given back before. */
+static void fe_work(struct work_struct *work)
+{
+	struct frontend *fe = container_of(to_delayed_work(work), struct frontend, work);
+
+	mutex_lock(&fe->lock);
+	if (fe->closing) {
+		fe_close(fe);
+	} else if (fe->map) {
+		switch (READ_ONCE(fe->map->state)) {
+		case MAP_STALE:
+			fe_drop_map(fe);
+			break;
+		case MAP_REVOKED:
+		case MAP_ZOMBIE:
+			fe_drop_map(fe);
+			fe_write_pages(fe, 0);
+			fe_fail(fe, -EIO, "lost in a suspend");
+			break;
+		default:
+			break;
+		}
+	}
+	mutex_unlock(&fe->lock);
+}
+
+/* ---------------------------------------------------------------------- driver */
+
+static int fe_probe(struct xenbus_device *dev, const struct xenbus_device_id *id)
+{
+	const char *name = strrchr(dev->nodename, '/');
+	struct frontend *fe;
+	u64 number;
+
+	if (!name)
+		return -EINVAL;
+	name++;
+	if (decode_number(&name, S64_MAX, &number) || *name)
+		return -EINVAL;
+	fe = kzalloc(sizeof(*fe), GFP_KERNEL);
+	if (!fe)
+		return -ENOMEM;
+	fe->dev = dev;
+	fe->id = number;
+	mutex_init(&fe->lock);
+	INIT_DELAYED_WORK(&fe->work, fe_work);
+	dev_set_drvdata(&dev->dev, fe);
+	mutex_lock(&frontends_lock);
+	list_add(&fe->node, &frontends);
+	mutex_unlock(&frontends_lock);
+	/* The watch that xenbus sets next fires at once: mapping starts there. */
+	return 0;
+}
+
+/*
+ * The directory was removed, or the driver is unbound; the watch is gone already.
+ * Unbound with the offer standing, the device is left as a new one, so that binding
+ * again maps again.
+ */
+static void fe_remove(struct xenbus_device *dev)
+{
+	struct frontend *fe = dev_get_drvdata(&dev->dev);
+	bool mapped;
+
+	mutex_lock(&frontends_lock);
+	list_del(&fe->node);
+	mutex_unlock(&frontends_lock);
+	mutex_lock(&fe->lock);
+	mapped = fe->map;
+	if (mapped)
+		fe_drop_map(fe);
+	fe->closing = false;
+	mutex_unlock(&fe->lock);
+	cancel_delayed_work_sync(&fe->work);
+	if (mapped) {
+		fe_write_pages(fe, 0);
+		xenbus_switch_state(dev, XenbusStateInitialising);
+	}
+	dev_set_drvdata(&dev->dev, NULL);
+	kfree(fe);
+}
+
+/*
+ * After a restore, before the backend is watched again.  The freeze callback of the
+ * mapping took everything away; its memory is freed once processes run again.
+ */
+static int fe_resume(struct xenbus_device *dev)
+{
+	struct frontend *fe = dev_get_drvdata(&dev->dev);
+
+	mutex_lock(&fe->lock);
+	if (fe->map)
+		map_stale(fe->map);
+	fe->failed = false;
+	fe->closing = false;
+	mutex_unlock(&fe->lock);
+	return 0;
+}
+
+static const struct xenbus_device_id fe_ids[] = { { "iomem" }, { "" } };
+
+static struct xenbus_driver fe_driver = {
+	.name = "xen_iomemgrant",
+	.ids = fe_ids,
+	.allow_rebind = true,
+	.not_essential = true,
+	.probe = fe_probe,
+	.remove = fe_remove,
+	.resume = fe_resume,
+	.otherend_changed = fe_otherend_changed,
+};
+
+/* Before a reboot: xenbus would wait five seconds for each connected device. */
+static int fe_reboot(struct notifier_block *nb, unsigned long event, void *data)
+{
+	struct frontend *fe;
+
+	mutex_lock(&frontends_lock);
+	list_for_each_entry(fe, &frontends, node) {
+		mutex_lock(&fe->lock);
+		fe->failed = true;	/* nothing is mapped any more */
+		fe_close(fe);
+		mutex_unlock(&fe->lock);
+	}
+	mutex_unlock(&frontends_lock);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block fe_reboot_nb = { .notifier_call = fe_reboot };
+
+int frontend_init(void)
+{
+	int rc = register_reboot_notifier(&fe_reboot_nb);
+
+	if (rc)
+		return rc;
+	rc = xenbus_register_frontend(&fe_driver);
+	if (rc)
+		unregister_reboot_notifier(&fe_reboot_nb);
+	return rc;
+}
+
+void frontend_exit(void)
+{
+	xenbus_unregister_driver(&fe_driver);
+	unregister_reboot_notifier(&fe_reboot_nb);
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of this module know of each other.
+ *
+ *	main      module, ioctls          probe     what Xen can do
+ *	grant     grants of this domain   pci       the BAR behind a grant
+ *	entry     Xen's marks in grants   death     ends grants of dead domains
+ *	map       mappings                map_pv, map_hvm   how each kind is made
+ *	node      /dev/xen/iomem/         frontend  xenbus device "iomem"
+ *	sysfs     class iomemgrant
+ */
+#ifndef IOMEMGRANT_H
+#define IOMEMGRANT_H
+
+#include <linux/cdev.h>
+#include <linux/device.h>
+#include <linux/ioport.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/rwsem.h>
+#include <linux/types.h>
+#include <linux/uuid.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include <xen/interface/xen.h>
+#include <xen/interface/grant_table.h>
+#include <xen/xen.h>
+
+#include <xen/iomemgrant.h>
+
+#include "compat.h"
+#include "decode.h"
+#include "range.h"
+
+/* ------------------------------------------------------------------ main.c */
+
+extern unsigned int iomemgrant_max_pages;
+extern unsigned int iomemgrant_max_refs;
+extern unsigned int iomemgrant_headroom;
+
+/* Runs everything this module defers.  Freezable: nothing moves during suspend. */
+extern struct workqueue_struct *iomemgrant_wq;
+
+/* One open file of /dev/xen/iomemgrant; its address is the owner of objects. */
+struct iomemgrant_file {
+	u64 seen;	/* last grant_generation() this file listed; racy by design */
+};
+
+/* ----------------------------------------------------------------- probe.c */
+
+bool probe_iomem_map(void);		/* Xen accepts GNTMAP_iomem_map */
+unsigned int probe_gnttab_version(void);	/* 1 or 2 */
+bool probe_translated(void);		/* HVM or PVH */
+bool probe_domain_exists(domid_t domid);
+/* Grant frames of this domain: now, and at most. */
+int probe_gnttab_size(u32 *frames, u32 *max_frames);
+
+/* ----------------------------------------------------------------- entry.c */
+
+bool entry_readable(void);
+/* 1: Xen marks the entry as in use, 0: it does not, negative: cannot tell. */
+int entry_in_use(grant_ref_t ref);
+void entry_exit(void);
+
+/* ------------------------------------------------------------------- pci.c */
+
+/*
+ * One BAR that grants hold: enabled, in D0, reserved.  Made by the first grant
+ * of the BAR, dropped with the last.  Fields are guarded by grants_lock unless
+ * said otherwise.
+ */
+struct bar_hold {
+	struct list_head node;
+	unsigned int users;		/* grants */
+	struct pci_dev *pdev;		/* fixed, referenced */
+	u8 bar;				/* fixed */
+	struct byte_range window;		/* fixed: the BAR's pages, in machine addresses */
+	struct device_driver *driver;	/* the driver that lent its BAR, or NULL */
+	bool reserved;			/* we own the BAR's region */
+	bool enabled;			/* we hold an enable count and a PM reference */
+	bool gone;			/* the device was removed */
+	struct resource tail;		/* rest of a page after a small BAR */
+	bool placeholder;		/* after removal: the addresses are reserved again */
+};
+
+/* Caller holds grants_lock; bar_get() also the device lock of @pdev. */
+int bar_get(struct pci_dev *pdev, const struct iomemgrant_grant *request, struct bar_hold **hold);
+void bar_put(struct bar_hold *hold);
+/* Takes over what can be taken over after a device or driver left.  True: call again. */
+bool bar_settle_all(void);
+int bar_notifier_register(void);
+void bar_notifier_unregister(void);
+
+/* ----------------------------------------------------------------- grant.c */
+
+extern struct mutex grants_lock;
+
+/* Locks are explained at the top of grant.c. */
+struct grant {
+	struct device dev;		/* grantN; carries the reference count */
+	struct list_head node;		/* grants_lock */
+	struct bar_hold *hold;		/* grants_lock; NULL once ended */
+	unsigned long *held;		/* grants_lock: references not yet free */
+	u32 nr_held;			/* grants_lock */
+	bool ending;			/* grants_lock: end was asked for */
+	bool lost;			/* grants_lock: device or driver left */
+	const void *owner;		/* grants_lock: the file, or NULL */
+	wait_queue_head_t wait;		/* woken when the last reference is free */
+
+	/* Fixed before the grant can be found. */
+	u64 id;
+	u64 offset;
+	u64 length;
+	struct byte_range pages;
+	u64 created;
+	grant_ref_t first_ref;
+	u32 nr_refs;
+	u32 flags;
+	u32 allow;
+	u32 uid;
+	domid_t domid;
+	u16 segment;
+	u8 bus;
+	u8 devfn;
+	u8 bar;
+	u16 vendor;
+	u16 device;
+	u16 subsystem_vendor;
+	u16 subsystem_device;
+	struct pci_dev *pdev;		/* referenced until the object is freed */
+	uuid_t uuid;
+};
+
+#define to_grant(d) container_of(d, struct grant, dev)
+
+int grant_create(struct iomemgrant_grant *request, const void *owner);
+int grant_end(u64 id, bool wait, const void *owner, u16 *state);
+void grant_end_owner(const void *owner);
+int grant_list(struct iomemgrant_list *list);
+void grant_count(u32 *nr_grants, u32 *nr_refs);
+u32 grant_state(const struct grant *g);
+u32 grant_nr_mapped(const struct grant *g);
+u64 grant_generation(void);
+__poll_t grant_poll(struct file *file, struct poll_table_struct *wait, u64 seen);
+void grant_lose(const struct bar_hold *hold);		/* holds grants_lock */
+void grant_each_domain(bool (*dead)(domid_t domid, const uuid_t *uuid));
+bool grant_any(void);
+int grant_init(void);
+void grant_exit(void);
+
+/* ----------------------------------------------------------------- death.c */
+
+void death_read_uuid(domid_t domid, uuid_t *uuid);
+void death_check_later(void);
+int death_init(void);
+void death_exit(void);
+
+/* ------------------------------------------------------------------- map.c */
+
+enum map_state {
+	MAP_MAPPED,
+	MAP_FROZEN,	/* taken away for a suspend, comes back if that is cancelled */
+	MAP_REVOKED,	/* every reference given back */
+	MAP_ZOMBIE,	/* Xen still counts page table entries: being retried */
+	MAP_STALE,	/* restored elsewhere: handles and frames mean nothing */
+};
+
+#define MAP_NO_HANDLE	(~(grant_handle_t)0)
+
+/* Locks are explained at the top of map.c. */
+struct iomem_map {
+	struct device dev;		/* mapN; carries the reference count */
+	struct list_head node;		/* maps_lock */
+	const void *owner;		/* maps_lock: the file, or NULL */
+	bool retired;			/* maps_lock: to be freed when unmapped */
+
+	struct rw_semaphore lock;
+	enum map_state state;		/* lock */
+	u32 nr_held;			/* lock: handles that are not MAP_NO_HANDLE */
+	grant_handle_t *handles;	/* lock */
+	xen_pfn_t *mfns;		/* lock; PV only */
+	struct resource window;		/* lock; translated only, parent NULL: none */
+	bool memtype;			/* lock: a WC memory type is reserved */
+	struct delayed_work *notify;	/* lock: queued when the state changes by itself */
+
+	atomic_t users;			/* open files and VMAs */
+	wait_queue_head_t changed;
+
+	/* Fixed after map_create(). */
+	u32 id;
+	domid_t domid;
+	u32 nr;
+	bool wc;
+	u32 *refs;
+	u64 wish;			/* wished first gfn, 0: none */
+	s64 devid;			/* XenStore id, -1 for ioctl mappings */
+	char label[DECODE_LABEL_MAX + 1];
+	uuid_t uuid;
+};
+
+#define to_map(d) container_of(d, struct iomem_map, dev)
+
+struct map_request {
+	domid_t domid;
+	bool wc;
+	u32 nr;
+	u32 *refs;			/* kvmalloc'ed; map_create() takes it over */
+	u64 gfn;
+	s64 devid;
+	const char *label;
+	const uuid_t *uuid;
+	const void *owner;
+	struct delayed_work *notify;
+};
+
+struct iomem_map *map_create(struct map_request *request);
+void map_forget_notify(struct iomem_map *map);
+int map_revoke(struct iomem_map *map);
+void map_stale(struct iomem_map *map);
+void map_retire(struct iomem_map *map);
+int map_unmap_id(u64 id, const void *owner);
+void map_retire_owner(const void *owner);
+struct iomem_map *map_find(u32 id, const void *owner);
+struct iomem_map *map_find_minor(unsigned int minor);
+int map_mmap(struct iomem_map *map, struct vm_area_struct *vma, unsigned long first_page);
+u64 map_base(const struct iomem_map *map);
+u64 map_gfn(const struct iomem_map *map);
+void map_exit(void);
+
+extern const struct dev_pm_ops map_pm_ops;
+
+/*
+ * The two ways to map.  prepare() readies host_addr for all pages, finish() is
+ * called after Xen accepted them, fault() inserts one page, release() undoes
+ * prepare().  All run with map->lock held: fault() for read, others for write.
+ */
+struct map_kind {
+	int (*prepare)(struct iomem_map *map);
+	u64 (*host_addr)(const struct iomem_map *map, u32 page);
+	void (*accepted)(struct iomem_map *map, u32 page, u64 dev_bus_addr);
+	int (*finish)(struct iomem_map *map);
+	vm_fault_t (*fault)(struct iomem_map *map, struct vm_fault *vmf, u32 page);
+	void (*release)(struct iomem_map *map);
+};
+
+extern const struct map_kind map_kind_pv;
+extern const struct map_kind map_kind_hvm;
+
+/* ------------------------------------------------------------------ node.c */
+
+#define NODE_MINORS (1U << 16)
+
+int node_init(void);
+void node_exit(void);
+/* All VMAs of all mappings live in this one address space. */
+struct address_space *node_mapping(void);
+dev_t node_devt(const struct iomem_map *map);
+
+/* -------------------------------------------------------------- frontend.c */
+
+int frontend_init(void);
+void frontend_exit(void);
+
+/* ----------------------------------------------------------------- sysfs.c */
+
+extern struct class iomemgrant_class;
+extern const struct attribute_group *grant_groups[];
+extern const struct attribute_group *map_groups[];
+
+#endif /* IOMEMGRANT_H */

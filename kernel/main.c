@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The module: its parameters and /dev/xen/iomemgrant.
+ */
+#include <linux/capability.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "iomemgrant.h"
+
+unsigned int iomemgrant_max_pages = 1024;
+unsigned int iomemgrant_max_refs = 8192;
+unsigned int iomemgrant_headroom = 8;
+struct workqueue_struct *iomemgrant_wq;
+
+/* A mapping's place in the address space of node.c is 4 GiB: 2^20 pages. */
+#define MAX_PAGES_LIMIT (1U << 18)
+
+static int set_max_pages(const char *text, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(text, kp, 1, MAX_PAGES_LIMIT);
+}
+
+static const struct kernel_param_ops max_pages_ops = {
+	.set = set_max_pages,
+	.get = param_get_uint,
+};
+
+module_param_cb(max_pages, &max_pages_ops, &iomemgrant_max_pages, 0644);
+MODULE_PARM_DESC(max_pages, "most pages of one grant or mapping (default 1024)");
+module_param_named(max_refs, iomemgrant_max_refs, uint, 0644);
+MODULE_PARM_DESC(max_refs, "most references of all grants together (default 8192)");
+module_param_named(headroom, iomemgrant_headroom, uint, 0644);
+MODULE_PARM_DESC(headroom, "grant frames left to other drivers (default 8, at most half)");
+
+static long do_info(struct iomemgrant_info *info)
+{
+	info->api_version = IOMEMGRANT_API_VERSION;
+	info->caps = (xen_initial_domain() ? IOMEMGRANT_CAP_GRANT : 0) |
+		     (probe_iomem_map() ? IOMEMGRANT_CAP_HYPERVISOR : 0) |
+		     (probe_translated() ? IOMEMGRANT_CAP_TRANSLATED : 0) |
+		     (xen_initial_domain() && entry_readable() ? IOMEMGRANT_CAP_MAPPED_COUNT : 0);
+	info->gnttab_version = probe_gnttab_version();
+	info->max_pages = iomemgrant_max_pages;
+	info->max_refs = iomemgrant_max_refs;
+	grant_count(&info->nr_grants, &info->nr_refs);
+	return 0;
+}
+
+static long do_grant(struct iomemgrant_file *owner, struct iomemgrant_grant *rq)
+{
+	u32 i, room = rq->nr_refs;
+	u32 __user *refs = u64_to_user_ptr(rq->refs);
+	u16 state;
+	long rc;
+
+	/* Known before anything is granted: what does not fit could not be told. */
+	if (rq->refs && room < rq->length / RANGE_PAGE_SIZE)
+		return -EINVAL;
+	rc = grant_create(rq, owner);
+	if (rc || !rq->refs)
+		return rc;
+	for (i = 0; i < rq->nr_refs && !rc; i++)
+		rc = put_user(rq->first_ref + i, refs + i);
+	if (rc)
+		grant_end(rq->id, false, owner, &state);
+	return rc;
+}
+
+static long do_end(struct iomemgrant_file *owner, struct iomemgrant_end *end)
+{
+	if (end->flags & ~IOMEMGRANT_END_WAIT)
+		return -EINVAL;
+	return grant_end(end->id, end->flags & IOMEMGRANT_END_WAIT, owner, &end->state);
+}
+
+static long do_list(struct iomemgrant_file *file, struct iomemgrant_list *list)
+{
+	file->seen = grant_generation();
+	return grant_list(list);
+}
+
+static long do_map(struct iomemgrant_file *owner, struct iomemgrant_map *rq)
+{
+	struct map_request request = {
+		.domid = rq->domid,
+		.wc = rq->flags & IOMEMGRANT_MAP_WC,
+		.nr = rq->nr_refs,
+		.gfn = rq->gfn,
+		.devid = -1,
+		.owner = owner,
+	};
+	struct iomem_map *map;
+
+	if (rq->flags & ~IOMEMGRANT_MAP_WC || rq->reserved || !rq->nr_refs ||
+	    rq->domid >= DOMID_FIRST_RESERVED || (rq->gfn && !probe_translated()))
+		return -EINVAL;
+	if (rq->nr_refs > iomemgrant_max_pages)
+		return -EFBIG;
+	if (!capable(CAP_SYS_RAWIO))
+		return -EPERM;
+	request.refs = kvmalloc_array(rq->nr_refs, sizeof(u32), GFP_KERNEL);
+	if (!request.refs)
+		return -ENOMEM;
+	if (copy_from_user(request.refs, u64_to_user_ptr(rq->refs),
+			   rq->nr_refs * sizeof(u32))) {
+		kvfree(request.refs);
+		return -EFAULT;
+	}
+	map = map_create(&request);
+	if (IS_ERR(map))
+		return PTR_ERR(map);
+	rq->id = map->id;
+	rq->gfn = map_gfn(map);
+	rq->mmap_offset = map_base(map);
+	rq->length = (u64)map->nr * RANGE_PAGE_SIZE;
+	put_device(&map->dev);
+	return 0;
+}
+
+static long do_unmap(struct iomemgrant_file *owner, struct iomemgrant_end *end)
+{
+	int rc;
+
+	if (end->flags)
+		return -EINVAL;
+	rc = map_unmap_id(end->id, owner);
+	end->state = rc ? IOMEMGRANT_ENDING : IOMEMGRANT_ENDED;
+	return rc;
+}
+
+/* Undoes what do_grant() or do_map() made when its result cannot be handed over. */
+static void take_back(unsigned int cmd, struct iomemgrant_file *owner, void *arg)
+{
+	u16 state;
+
+	if (cmd == IOMEMGRANT_IOC_GRANT)
+		grant_end(((struct iomemgrant_grant *)arg)->id, false, owner, &state);
+	else if (cmd == IOMEMGRANT_IOC_MAP)
+		map_unmap_id(((struct iomemgrant_map *)arg)->id, owner);
+}
+
+static long iomemgrant_ioctl(struct file *filp, unsigned int cmd, unsigned long address)
+{
+	struct iomemgrant_file *file = filp->private_data;
+	void __user *user = (void __user *)address;
+	union {
+		u32 size;
+		struct iomemgrant_info info;
+		struct iomemgrant_grant grant;
+		struct iomemgrant_end end;
+		struct iomemgrant_list list;
+		struct iomemgrant_map map;
+	} arg;
+	u32 size;
+	long rc;
+
+	switch (cmd) {
+	case IOMEMGRANT_IOC_INFO:
+	case IOMEMGRANT_IOC_LIST:
+	case IOMEMGRANT_IOC_GRANT:
+	case IOMEMGRANT_IOC_END:
+	case IOMEMGRANT_IOC_MAP:
+	case IOMEMGRANT_IOC_UNMAP:
+		break;
+	default:
+		return -ENOTTY;
+	}
+	/* The size in the command is that of the first published structure. */
+	if (get_user(size, (u32 __user *)user))
+		return -EFAULT;
+	if (size < _IOC_SIZE(cmd))
+		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	memset(&arg, 0, sizeof(arg));
+	rc = copy_struct_from_user(&arg, _IOC_SIZE(cmd), user, size);
+	if (rc)
+		return rc;
+	/* The caller may have changed it between the two reads. */
+	arg.size = size;
+
+	switch (cmd) {
+	case IOMEMGRANT_IOC_INFO:
+		rc = do_info(&arg.info);
+		break;
+	case IOMEMGRANT_IOC_LIST:
+		rc = do_list(file, &arg.list);
+		break;
+	case IOMEMGRANT_IOC_GRANT:
+		rc = do_grant(file, &arg.grant);
+		break;
+	case IOMEMGRANT_IOC_END:
+		rc = do_end(file, &arg.end);
+		break;
+	case IOMEMGRANT_IOC_MAP:
+		rc = do_map(file, &arg.map);
+		break;
+	case IOMEMGRANT_IOC_UNMAP:
+		rc = do_unmap(file, &arg.end);
+		break;
+	}
+	/* END and UNMAP tell the state even when they fail. */
+	if (rc && cmd != IOMEMGRANT_IOC_END && cmd != IOMEMGRANT_IOC_UNMAP)
+		return rc;
+	if (copy_to_user(user, &arg, _IOC_SIZE(cmd))) {
+		if (!rc)
+			take_back(cmd, file, &arg);
+		return rc ?: -EFAULT;
+	}
+	return rc;
+}
+
+static int iomemgrant_open(struct inode *inode, struct file *filp)
+{
+	struct iomemgrant_file *file = kzalloc(sizeof(*file), GFP_KERNEL);
+
+	if (!file)
+		return -ENOMEM;
+	file->seen = grant_generation();
+	filp->private_data = file;
+	filp->f_mapping = node_mapping();
+	return 0;
+}
+
+/* Its VMAs hold the file, so none is left. */
+static int iomemgrant_release(struct inode *inode, struct file *filp)
+{
+	grant_end_owner(filp->private_data);
+	map_retire_owner(filp->private_data);
+	kfree(filp->private_data);
+	return 0;
+}
+
+static int iomemgrant_mmap(struct file *filp, struct vm_area_struct *vma)
+{
+	struct iomem_map *map = map_find(vma->vm_pgoff >> (32 - PAGE_SHIFT), filp->private_data);
+	unsigned long first = vma->vm_pgoff & ((1UL << (32 - PAGE_SHIFT)) - 1);
+	int rc;
+
+	if (!map)
+		return -EINVAL;
+	rc = map_mmap(map, vma, first);
+	put_device(&map->dev);
+	return rc;
+}
+
+static __poll_t iomemgrant_poll(struct file *filp, struct poll_table_struct *wait)
+{
+	struct iomemgrant_file *file = filp->private_data;
+
+	return grant_poll(filp, wait, READ_ONCE(file->seen));
+}
+
+static const struct file_operations iomemgrant_fops = {
+	.owner = THIS_MODULE,
+	.open = iomemgrant_open,
+	.release = iomemgrant_release,
+	.unlocked_ioctl = iomemgrant_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = iomemgrant_mmap,
+	.poll = iomemgrant_poll,
+	.llseek = noop_llseek,
+};
+
+static struct miscdevice iomemgrant_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "iomemgrant",
+	.nodename = "xen/iomemgrant",
+	.mode = 0600,
+	.fops = &iomemgrant_fops,
+};
+
+static int __init iomemgrant_init(void)
+{
+	int rc;
+
+	if (!xen_domain())
+		return -ENODEV;
+	iomemgrant_wq = alloc_workqueue("iomemgrant", WQ_UNBOUND | WQ_FREEZABLE, 0);
+	if (!iomemgrant_wq)
+		return -ENOMEM;
+	rc = class_register(&iomemgrant_class);
+	if (rc)
+		goto destroy_wq;
+	rc = node_init();
+	if (rc)
+		goto unregister_class;
+	rc = grant_init();
+	if (rc)
+		goto exit_node;
+	rc = misc_register(&iomemgrant_misc);
+	if (rc)
+		goto exit_grant;
+	/* Last: offers that wait in XenStore are mapped from here on. */
+	rc = frontend_init();
+	if (rc)
+		goto deregister_misc;
+	return 0;
+
+deregister_misc:
+	misc_deregister(&iomemgrant_misc);
+exit_grant:
+	grant_exit();
+exit_node:
+	node_exit();
+unregister_class:
+	class_unregister(&iomemgrant_class);
+destroy_wq:
+	destroy_workqueue(iomemgrant_wq);
+	return rc;
+}
+
+static void __exit iomemgrant_exit(void)
+{
+	frontend_exit();
+	misc_deregister(&iomemgrant_misc);
+	grant_exit();
+	map_exit();
+	node_exit();
+	class_unregister(&iomemgrant_class);
+	/* Runs what is queued to its end: its last act may be to drop the module. */
+	destroy_workqueue(iomemgrant_wq);
+	entry_exit();
+}
+
+module_init(iomemgrant_init);
+module_exit(iomemgrant_exit);
+MODULE_DESCRIPTION("Grant pages of PCI BARs to other Xen domains, and map them");
+MODULE_AUTHOR("The xen-iomemgrant authors");
+MODULE_LICENSE("GPL");
+MODULE_ALIAS("xen:iomem");

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Mapping in a PV guest: Xen gives permission for the machine frames, the guest
+ * makes the page table entries itself.
+ *
+ * Machine frames never go through the guest's own tables here.  The guest frame of
+ * the same number may be ordinary memory, or become it; ioremap() and
+ * vmf_insert_pfn() would then map that, or a hole.
+ */
+#include <linux/mm.h>
+
+#include <xen/xen-ops.h>
+
+#include "iomemgrant.h"
+
+static int pv_prepare(struct iomem_map *map)
+{
+	return 0;
+}
+
+static u64 pv_host_addr(const struct iomem_map *map, u32 page)
+{
+	return 0;
+}
+
+static void pv_accepted(struct iomem_map *map, u32 page, u64 dev_bus_addr)
+{
+	map->mfns[page] = PHYS_PFN(dev_bus_addr);
+}
+
+static int pv_finish(struct iomem_map *map)
+{
+	return 0;
+}
+
+/*
+ * Two threads may fault on one page at once: both write the same entry, and Xen
+ * counts the one that replaces an equal one as one.
+ */
+static vm_fault_t pv_fault(struct iomem_map *map, struct vm_fault *vmf, u32 page)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	xen_pfn_t mfn = map->mfns[page];
+	int err = 0;
+
+	if (xen_remap_domain_mfn_array(vma, vmf->address & PAGE_MASK, &mfn, 1, &err,
+				       vma->vm_page_prot, DOMID_SELF) != 1)
+		return VM_FAULT_SIGBUS;
+	return VM_FAULT_NOPAGE;
+}
+
+static void pv_release(struct iomem_map *map)
+{
+}
+
+const struct map_kind map_kind_pv = {
+	.prepare = pv_prepare,
+	.host_addr = pv_host_addr,
+	.accepted = pv_accepted,
+	.finish = pv_finish,
+	.fault = pv_fault,
+	.release = pv_release,
+};

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#ifndef IOMEMGRANT_GRANT_STATUS_H
+#define IOMEMGRANT_GRANT_STATUS_H
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <iomemgrant/domains.h>
+#include <iomemgrant/grant.h>
+#include <iomemgrant/host.h>
+#include <iomemgrant/publication.h>
+
+namespace iomemgrant
+{
+
+enum class GrantState {
+	offered,     ///< published, nothing mapped
+	mapped,      ///< Xen says that pages are mapped
+	revoking,    ///< asked back, the guest still maps
+	orphaned,    ///< the domain is gone, or only the publication is left
+	lost,        ///< the device is gone
+	unpublished, ///< granted, but the guest was not told
+};
+std::string_view to_string(GrantState state);
+
+/// One row of `list`: what the kernel module knows and what XenStore says of it, side by side.
+struct GrantStatus {
+	/// The kernel's record; for a publication without one, what the publication claims.
+	Grant grant;
+	bool in_kernel = false;
+	/// The domain as it is now; only its id is set when it is gone.
+	DomainInfo domain;
+	bool domain_alive = false;
+	bool published = false;
+	XenbusState backend_state = XenbusState::unknown;
+	Cache cache = Cache::uncached;
+	std::optional<Label> label;
+	GuestReply guest;
+	bool device_present = false;
+
+	GrantState state() const;
+	/// Xen's count; the guest's claim where Xen's is not to be had.
+	std::uint64_t mapped_pages() const;
+	/// What a reader should know beyond the columns; empty when nothing.
+	std::string note() const;
+	PublicationPath path(Domid granter) const { return {granter, grant.domid, grant.id}; }
+};
+
+/// All grants and all publications without a grant, in order of id.  Changes nothing.
+/// Costs a constant number of XenStore requests per grant.
+std::vector<GrantStatus> take_inventory(Host& host, Domains& domains);
+
+/// What XenStore says about one grant, added to what the kernel says.
+GrantStatus inspect(Host& host, Domains& domains, const Grant& grant);
+
+/// The grant the user means: an id or a label.  Throws Error no-grant.
+const GrantStatus& select(const std::vector<GrantStatus>& grants, std::string_view id_or_label);
+
+} // namespace iomemgrant
+
+#endif

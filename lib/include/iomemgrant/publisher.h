@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#ifndef IOMEMGRANT_PUBLISHER_H
+#define IOMEMGRANT_PUBLISHER_H
+
+#include <utility>
+#include <vector>
+
+#include <iomemgrant/publication.h>
+#include <iomemgrant/xenstore.h>
+
+namespace iomemgrant
+{
+
+/// Puts publications into XenStore, all of them in one transaction, with the permissions that
+/// xen-iomemgrant(7) gives them.  When it throws, nothing was published.
+void publish(XenStore& store,
+	const std::vector<std::pair<PublicationPath, Publication>>& publications);
+
+/// Asks the guest to let go: backend state Closing.  A publication that is not there, or is
+/// asked already, is left as it is.
+void announce_closing(XenStore& store, const PublicationPath& path);
+
+/// Takes publications out of XenStore with every directory this leaves empty, so that the store
+/// is as it was before publish().  What is not there is no error.
+void withdraw(XenStore& store, const std::vector<PublicationPath>& paths);
+
+} // namespace iomemgrant
+
+#endif

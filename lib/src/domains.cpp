@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <iomemgrant/domains.h>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <iomemgrant/error.h>
+#include <iomemgrant/publication.h>
+
+namespace iomemgrant
+{
+
+namespace
+{
+
+// Levenshtein distance: how many single-character edits lead from one name to the other.
+std::size_t distance(const std::string& from, const std::string& to)
+{
+	std::vector<std::size_t> row(to.size() + 1);
+	for (std::size_t j = 0; j < row.size(); j++)
+		row[j] = j;
+	for (std::size_t i = 0; i < from.size(); i++) {
+		std::size_t diagonal = row[0];
+		row[0] = i + 1;
+		for (std::size_t j = 0; j < to.size(); j++) {
+			const auto replace = diagonal + (from[i] != to[j]);
+			diagonal = row[j + 1];
+			row[j + 1] = std::min({row[j] + 1, diagonal + 1, replace});
+		}
+	}
+	return row.back();
+}
+
+std::string closest(const std::string& wanted, const std::vector<DomainInfo>& domains)
+{
+	std::vector<std::pair<std::size_t, std::string>> near;
+	for (const auto& domain : domains) {
+		const auto edits = distance(wanted, domain.name);
+		if (!domain.name.empty() && edits <= std::max<std::size_t>(2, wanted.size() / 2))
+			near.emplace_back(edits, domain.name);
+	}
+	std::sort(near.begin(), near.end());
+	std::vector<std::string> names;
+	for (std::size_t i = 0; i < near.size() && i < 3; i++)
+		names.push_back(near[i].second);
+	return names.empty() ? "xl list" : fmt::format("closest: {}", fmt::join(names, ", "));
+}
+
+} // namespace
+
+std::string Domains::name_of(Domid id)
+{
+	return printable(host_.store.read(PublicationPath::home(id, "name")).value_or(""));
+}
+
+std::optional<DomainInfo> Domains::find(Domid id)
+{
+	const auto known = found_.find(id);
+	if (known != found_.end())
+		return known->second;
+	auto domain = host_.hypervisor.domain(id);
+	if (domain)
+		domain->name = name_of(id);
+	found_[id] = domain;
+	return domain;
+}
+
+const std::vector<DomainInfo>& Domains::all()
+{
+	if (!all_) {
+		all_ = host_.hypervisor.domains();
+		for (auto& domain : *all_)
+			domain.name = name_of(domain.id);
+	}
+	return *all_;
+}
+
+DomainInfo Domains::resolve(const DomainSpec& spec)
+{
+	switch (spec.by) {
+	case DomainSpec::By::id:
+		return by_id(spec);
+	case DomainSpec::By::uuid:
+		return by_uuid(spec);
+	case DomainSpec::By::name:
+		break;
+	}
+	return by_name(spec.text);
+}
+
+DomainInfo Domains::by_id(const DomainSpec& spec)
+{
+	const auto found = find(spec.id);
+	if (!spec.is_explicit) {
+		for (const auto& domain : all()) {
+			if (domain.name != spec.text || domain.id == spec.id)
+				continue;
+			throw Error(kind::ambiguous_domain,
+				fmt::format("'{0}' is domain id {0}{1} but a domain is also NAMED "
+					    "'{0}' (id {2})",
+					spec.text,
+					found ? fmt::format(" ({})", found->name) : "",
+					domain.id.value()),
+				fmt::format("use id:{0} or name:{0}", spec.text));
+		}
+	}
+	if (!found)
+		throw Error(kind::no_domain, fmt::format("no domain with id {}", spec.id.value()),
+			"xl list");
+	return *found;
+}
+
+DomainInfo Domains::by_uuid(const DomainSpec& spec)
+{
+	for (const auto& domain : all()) {
+		if (domain.uuid == spec.uuid)
+			return domain;
+	}
+	throw Error(
+		kind::no_domain, fmt::format("no domain with UUID {}", spec.uuid.str()), "xl list");
+}
+
+DomainInfo Domains::by_name(const std::string& name)
+{
+	for (const auto& domain : all()) {
+		if (domain.name == name)
+			return domain;
+	}
+	throw Error(kind::no_domain, fmt::format("no domain named '{}'", name), closest(name, all()))
+		.with("domain", name);
+}
+
+} // namespace iomemgrant

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <iomemgrant/grant_status.h>
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include <iomemgrant/error.h>
+
+namespace iomemgrant
+{
+
+namespace
+{
+
+void read_publication(Host& host, GrantStatus& status)
+{
+	const auto path = status.path(host.self);
+	const auto backend_state = host.store.read(path.backend("state"));
+	status.published = backend_state.has_value();
+	if (!status.published)
+		return;
+	status.backend_state = decode_state(backend_state);
+	if (const auto label = host.store.read(path.backend("label")))
+		status.label = Label::parse(*label);
+	if (host.store.read(path.backend("cache")) == "wc")
+		status.cache = Cache::write_combining;
+	status.guest = decode_frontend(
+		[&](std::string_view key) { return host.store.read(path.frontend(key)); });
+}
+
+void identify_domain(Domains& domains, GrantStatus& status)
+{
+	status.domain.id = status.grant.domid;
+	status.domain.uuid = status.grant.uuid;
+	const auto domain = domains.find(status.grant.domid);
+	if (!domain || domain->dying)
+		return;
+	// A domid is used again: only the UUID tells whether this is still the same guest.
+	if (status.grant.uuid.known() && domain->uuid.known() && domain->uuid != status.grant.uuid)
+		return;
+	status.domain = *domain;
+	status.domain_alive = true;
+}
+
+/// A publication the kernel knows nothing of, as far as it can be understood.
+GrantStatus orphan(Host& host, Domains& domains, const PublicationPath& path)
+{
+	GrantStatus status;
+	status.grant.id = path.id();
+	status.grant.domid = path.grantee();
+	try {
+		const auto publication = decode_backend(
+			[&](std::string_view key) { return host.store.read(path.backend(key)); });
+		status.grant.region = publication.region;
+		status.grant.uuid = publication.uuid;
+	} catch (const Error&) {
+		// Half-written or foreign: it is shown all the same, so that it can be removed.
+	}
+	identify_domain(domains, status);
+	read_publication(host, status);
+	status.published = true;
+	return status;
+}
+
+void add_orphans(Host& host, Domains& domains, std::vector<GrantStatus>& grants)
+{
+	std::set<std::pair<Domid, GrantId>> known;
+	for (const auto& status : grants)
+		known.emplace(status.grant.domid, status.grant.id);
+	for (const auto& domain : host.store.directory(PublicationPath::backends(host.self))) {
+		const auto domid = Domid::parse(domain);
+		if (!domid)
+			continue;
+		for (const auto& name :
+			host.store.directory(PublicationPath::backends(host.self, *domid))) {
+			const auto id = GrantId::parse(name);
+			if (id && name[0] != 'g' && !known.contains({*domid, *id}))
+				grants.push_back(orphan(
+					host, domains, PublicationPath(host.self, *domid, *id)));
+		}
+	}
+}
+
+} // namespace
+
+std::string_view to_string(GrantState state)
+{
+	switch (state) {
+	case GrantState::offered:
+		return "offered";
+	case GrantState::mapped:
+		return "mapped";
+	case GrantState::revoking:
+		return "revoking";
+	case GrantState::orphaned:
+		return "orphaned";
+	case GrantState::lost:
+		return "lost";
+	case GrantState::unpublished:
+		return "unpublished";
+	}
+	return "unknown";
+}
+
+GrantState GrantStatus::state() const
+{
+	if (!in_kernel || !domain_alive)
+		return GrantState::orphaned;
+	if (grant.state == Grant::State::lost)
+		return GrantState::lost;
+	if (grant.state == Grant::State::ending || backend_state == XenbusState::closing ||
+		backend_state == XenbusState::closed)
+		return GrantState::revoking;
+	if (mapped_pages())
+		return GrantState::mapped;
+	return published ? GrantState::offered : GrantState::unpublished;
+}
+
+std::uint64_t GrantStatus::mapped_pages() const
+{
+	if (!in_kernel)
+		return 0;
+	if (grant.nr_mapped)
+		return *grant.nr_mapped;
+	if (guest.state != XenbusState::connected)
+		return 0;
+	return std::min(guest.mapped_pages.value_or(0), grant.region.nr_pages());
+}
+
+std::string GrantStatus::note() const
+{
+	if (!in_kernel)
+		return domain_alive ? "only XenStore knows it; run gc" : "domain gone; run gc";
+	if (!domain_alive)
+		return "domain gone; run gc";
+	if (grant.state == Grant::State::lost)
+		return "device gone";
+	if (!published)
+		return grant.state == Grant::State::ending ? "" : "not in XenStore; revoke it";
+	if (!guest.error.empty())
+		return fmt::format("guest reports: {}", guest.error);
+	const auto claim = guest.mapped_pages.value_or(0);
+	if (grant.nr_mapped && claim != *grant.nr_mapped)
+		return fmt::format("guest says {}", claim);
+	return "";
+}
+
+GrantStatus inspect(Host& host, Domains& domains, const Grant& grant)
+{
+	GrantStatus status;
+	status.grant = grant;
+	status.in_kernel = true;
+	status.device_present = host.pci.contains(grant.region.sbdf);
+	identify_domain(domains, status);
+	read_publication(host, status);
+	return status;
+}
+
+std::vector<GrantStatus> take_inventory(Host& host, Domains& domains)
+{
+	std::vector<GrantStatus> grants;
+	for (const auto& grant : host.device.list())
+		grants.push_back(inspect(host, domains, grant));
+	add_orphans(host, domains, grants);
+	std::stable_sort(grants.begin(), grants.end(),
+		[](const auto& a, const auto& b) { return a.grant.id < b.grant.id; });
+	return grants;
+}
+
+const GrantStatus& select(const std::vector<GrantStatus>& grants, std::string_view id_or_label)
+{
+	const auto id = GrantId::parse(id_or_label);
+	const auto label = Label::parse(id_or_label);
+	for (const auto& status : grants) {
+		if (id && status.grant.id == *id)
+			return status;
+	}
+	const GrantStatus* found = nullptr;
+	for (const auto& status : grants) {
+		if (!label || status.label != label)
+			continue;
+		if (found)
+			throw Error(kind::usage,
+				fmt::format("several grants have the label '{}'", id_or_label),
+				"name it by its id");
+		found = &status;
+	}
+	if (found)
+		return *found;
+	if (id)
+		throw Error(kind::no_grant, fmt::format("no grant {}", id->str()),
+			"xen-iomemgrant list");
+	if (label)
+		throw Error(kind::no_grant, fmt::format("no grant labelled '{}'", id_or_label),
+			"xen-iomemgrant list");
+	throw Error(kind::bad_grant_id,
+		fmt::format("'{}' is not a grant id (want 17 or g17)", id_or_label),
+		"xen-iomemgrant list");
+}
+
+} // namespace iomemgrant

@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <iomemgrant/granter.h>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <iomemgrant/error.h>
+#include <iomemgrant/publisher.h>
+#include <iomemgrant/revoker.h>
+
+#include "refusals.h"
+
+namespace iomemgrant
+{
+
+namespace
+{
+
+using std::chrono::milliseconds;
+
+// A guest that dies makes no event in its own directory.
+constexpr milliseconds longest_nap{500};
+// How long a guest that has mapped pages may take to give them back when a grant is rolled back.
+constexpr milliseconds rollback_limit{2000};
+
+std::string seconds(milliseconds limit)
+{
+	return fmt::format("{:g}s", static_cast<double>(limit.count()) / 1000);
+}
+
+// The reason a grant was rolled back, and what that left behind, if anything.
+Error taken_back(const Error& reason, const std::vector<GrantId>& stuck)
+{
+	if (stuck.empty())
+		return reason;
+	auto message = std::string(reason.what());
+	for (const auto id : stuck)
+		message += fmt::format("; {0} is still mapped and ends when the guest lets go",
+			id.str());
+	return {reason.kind(), message, "xen-iomemgrant list"};
+}
+
+Publication publication_of(
+	const Grant& grant, const DomainInfo& domain, const GrantOptions& options)
+{
+	Publication publication;
+	publication.refs = {grant.refs};
+	publication.nr_pages = grant.region.nr_pages();
+	publication.cache = options.cache;
+	publication.label = options.label;
+	publication.uuid = domain.uuid;
+	publication.region = grant.region;
+	return publication;
+}
+
+} // namespace
+
+/// Grants made but not yet safe: taken back unless kept.
+class Granter::Pending
+{
+public:
+	explicit Pending(Host& host) : host_(host) {}
+	Pending(const Pending&) = delete;
+	Pending& operator=(const Pending&) = delete;
+	~Pending()
+	{
+		try {
+			(void)roll_back(); // what remains is in `list`, as ending
+		} catch (...) {
+			// Nothing can be thrown from here; `list` shows what is left and `revoke`
+			// repeats what failed.
+		}
+	}
+
+	void add(Grant grant) { grants_.push_back(std::move(grant)); }
+	void published() { published_ = true; }
+	void keep() { grants_.clear(); }
+	const std::vector<Grant>& grants() const { return grants_; }
+
+	PublicationPath path(const Grant& grant) const
+	{
+		return {host_.self, grant.domid, grant.id};
+	}
+
+	/// Takes everything back.  Returns the grants a guest still maps.
+	std::vector<GrantId> roll_back()
+	{
+		std::vector<GrantId> stuck;
+		std::optional<Error> failure;
+		for (const auto& grant : std::exchange(grants_, {})) {
+			try {
+				take_back(grant);
+			} catch (const Error& error) {
+				if (error.kind() == kind::still_mapped)
+					stuck.push_back(grant.id);
+				else
+					failure = error;
+			}
+		}
+		if (failure)
+			throw *failure;
+		return stuck;
+	}
+
+private:
+	void take_back(const Grant& grant)
+	{
+		host_.trace(fmt::format("{}: rolling back", grant.id.str()));
+		GrantStatus status;
+		status.grant = grant;
+		status.in_kernel = true;
+		status.domain.id = grant.domid;
+		status.domain_alive = true;
+		status.published = published_;
+		// The user's wish to stop has been heard; it must not stop the cleaning up too.
+		Host patient = host_;
+		patient.checkpoint = [] {};
+		if (!published_) {
+			if (host_.device.end(grant.id) == GrantDevice::Ended::yes)
+				return;
+		}
+		Revoker(patient).revoke(status, rollback_limit);
+	}
+
+	Host& host_;
+	std::vector<Grant> grants_;
+	bool published_ = false;
+};
+
+DomainInfo Granter::resolve(const DomainSpec& spec)
+{
+	if (spec.by == DomainSpec::By::id && spec.id == host_.self)
+		throw Error(kind::self_grant,
+			fmt::format("domain {} already owns this device", host_.self.value()));
+	const auto domain = domains_.resolve(spec);
+	if (domain.id == host_.self)
+		throw Error(kind::self_grant,
+			fmt::format("domain {} already owns this device", host_.self.value()));
+	if (domain.dying || domain.shutdown)
+		throw Error(kind::domain_dying,
+			fmt::format("domain {} is {}", describe(domain),
+				domain.dying ? "dying" : "shut down"),
+			"start it again first");
+	return domain;
+}
+
+GrantOutcome Granter::grant(const DomainSpec& domain_spec, const std::vector<RegionSpec>& specs,
+	const GrantOptions& options)
+{
+	const auto domain = resolve(domain_spec);
+	if (domain.paused && options.wait)
+		throw Error(kind::domain_paused,
+			fmt::format("domain {} is paused and cannot map anything", describe(domain)),
+			fmt::format("xl unpause {}, or --no-wait leaves the offer open",
+				short_name(domain)));
+	if (options.label && specs.size() > 1)
+		throw Error(kind::usage, "a label names one grant", "give one REGION with --label");
+	std::vector<Candidate> candidates;
+	for (const auto& spec : specs)
+		candidates.push_back(locate(host_.pci, spec));
+
+	const auto situation = survey(host_);
+	require_support(situation.module);
+	if (auto outcome = already_granted(domain, candidates, options, situation.grants))
+		return *outcome;
+	refuse(domain, candidates, options, situation);
+	require_free_label(domain, options.label, situation.grants);
+	if (options.dry_run)
+		return rehearsal(domain, candidates, options);
+
+	Pending pending(host_);
+	std::vector<std::pair<PublicationPath, Publication>> publications;
+	for (const auto& candidate : candidates) {
+		host_.checkpoint();
+		host_.trace(fmt::format("granting {} BAR{} {:#x}+{:#x} to {}",
+			candidate.region.sbdf.str(), candidate.region.bar, candidate.region.offset,
+			candidate.region.length, describe(domain)));
+		try {
+			pending.add(host_.device.grant({domain.id, candidate.region, options.allow}));
+		} catch (const Error& error) {
+			throw explain_refusal(host_, domains_, error, candidate, domain);
+		}
+		const auto& made = pending.grants().back();
+		publications.emplace_back(
+			pending.path(made), publication_of(made, domain, options));
+	}
+	// The domain may have gone, and its id with it, since it was looked up.
+	const auto now = host_.hypervisor.domain(domain.id);
+	if (!now || now->uuid != domain.uuid || now->dying)
+		throw Error(kind::no_domain, fmt::format("domain {} is gone", describe(domain)));
+	host_.checkpoint();
+	host_.trace("publishing in XenStore");
+	pending.published();
+	publish(host_.store, publications);
+
+	GrantOutcome outcome;
+	try {
+		if (options.wait)
+			outcome.mapped_after = await_mapped(domain, pending, *options.wait);
+		host_.checkpoint();
+	} catch (const Error& error) {
+		throw taken_back(error, pending.roll_back());
+	}
+	for (const auto& grant : host_.device.list()) {
+		for (const auto& made : pending.grants()) {
+			if (made.id == grant.id)
+				outcome.grants.push_back(inspect(host_, domains_, grant));
+		}
+	}
+	for (const auto& candidate : candidates) {
+		if (options.cache == Cache::write_combining && !candidate.bar().prefetchable)
+			outcome.warnings.push_back(fmt::format(
+				"BAR{} is not prefetchable; write-combining may reorder or merge "
+				"writes to registers",
+				candidate.region.bar));
+	}
+	pending.keep();
+	return outcome;
+}
+
+void Granter::require_support(const ModuleInfo& module)
+{
+	if (!module.can_grant)
+		throw Error(kind::not_dom0, "the module says that this is not the hardware domain");
+	if (!module.hypervisor_support)
+		throw refusal::no_hypervisor_support(host_.hypervisor);
+}
+
+std::optional<GrantOutcome> Granter::already_granted(const DomainInfo& domain,
+	const std::vector<Candidate>& candidates, const GrantOptions& options,
+	const std::vector<Grant>& grants)
+{
+	GrantOutcome outcome;
+	outcome.changed = false;
+	for (const auto& candidate : candidates) {
+		const auto found = std::find_if(grants.begin(), grants.end(), [&](const Grant& grant) {
+			return grant.domid == domain.id && grant.region == candidate.region &&
+				grant.state == Grant::State::live;
+		});
+		if (found == grants.end())
+			return std::nullopt;
+		auto status = inspect(host_, domains_, *found);
+		const bool same = status.domain_alive && status.published &&
+			status.backend_state == XenbusState::connected &&
+			status.cache == options.cache &&
+			(!options.label || status.label == options.label);
+		if (!same)
+			return std::nullopt;
+		outcome.grants.push_back(std::move(status));
+	}
+	return outcome;
+}
+
+void Granter::refuse(const DomainInfo& domain, const std::vector<Candidate>& candidates,
+	const GrantOptions& options, Situation situation)
+{
+	for (const auto& candidate : candidates) {
+		for (const auto& finding : judge(
+			     host_, situation, domains_, candidate, domain, options.allow)) {
+			if (!finding.lifted)
+				throw finding.error;
+			host_.trace(fmt::format("{} [{}]: overridden by --allow", finding.error.what(),
+				finding.error.kind().slug));
+		}
+		situation.other_refs += candidate.region.nr_pages();
+	}
+}
+
+void Granter::require_free_label(const DomainInfo& domain, const std::optional<Label>& label,
+	const std::vector<Grant>& grants)
+{
+	if (!label)
+		return;
+	for (const auto& grant : grants) {
+		if (grant.domid != domain.id)
+			continue;
+		const auto status = inspect(host_, domains_, grant);
+		if (status.domain_alive && status.label == label)
+			throw Error(kind::label_in_use,
+				fmt::format("{} already has a grant labelled '{}' ({})",
+					short_name(domain), label->str(), grant.id.str()),
+				fmt::format("revoke {} or choose another label", grant.id.str()));
+	}
+}
+
+GrantOutcome Granter::rehearsal(const DomainInfo& domain,
+	const std::vector<Candidate>& candidates, const GrantOptions& options)
+{
+	GrantOutcome outcome;
+	for (const auto& candidate : candidates) {
+		GrantStatus status;
+		status.grant.domid = domain.id;
+		status.grant.uuid = domain.uuid;
+		status.grant.region = candidate.region;
+		status.grant.address = candidate.address();
+		status.grant.device_id = candidate.device.id;
+		status.device_present = true;
+		status.in_kernel = true;
+		status.published = true;
+		status.domain = domain;
+		status.domain_alive = true;
+		status.cache = options.cache;
+		status.label = options.label;
+		outcome.grants.push_back(std::move(status));
+	}
+	return outcome;
+}
+
+milliseconds Granter::await_mapped(
+	const DomainInfo& domain, const Pending& pending, milliseconds limit)
+{
+	const auto start = host_.now();
+	const auto deadline = start + limit;
+	std::vector<PublicationPath> waiting;
+	std::vector<std::unique_ptr<XenStoreWatch>> watches;
+	// Watch first, then read: whatever happens in between wakes us.
+	for (const auto& grant : pending.grants()) {
+		waiting.push_back(pending.path(grant));
+		watches.push_back(host_.store.watch(waiting.back().frontend("state")));
+	}
+	watches.push_back(host_.store.watch("@releaseDomain"));
+	while (true) {
+		std::erase_if(waiting, [&](const PublicationPath& path) {
+			const auto reply = decode_frontend([&](std::string_view key) {
+				return host_.store.read(path.frontend(key));
+			});
+			require_progress(domain, path, reply);
+			return reply.state == XenbusState::connected;
+		});
+		const auto now = host_.now();
+		if (waiting.empty())
+			return std::chrono::duration_cast<milliseconds>(now - start);
+		const auto left = std::chrono::ceil<milliseconds>(deadline - now);
+		if (left <= milliseconds(0))
+			break;
+		(void)host_.store.wait(std::min(left, longest_nap)); // event or not, look again
+		host_.checkpoint();
+	}
+	throw Error(kind::peer_timeout,
+		fmt::format("{} did not map {} within {}; grant withdrawn", short_name(domain),
+			waiting.front().id().str(), seconds(limit)),
+		"is xen-iomemagent running in the guest? --no-wait leaves the offer open")
+		.with("domain", short_name(domain));
+}
+
+void Granter::require_progress(
+	const DomainInfo& domain, const PublicationPath& path, const GuestReply& reply)
+{
+	if (!reply.error.empty() || reply.state == XenbusState::closed)
+		throw Error(kind::guest_error,
+			fmt::format("{} could not map {}: {}; grant withdrawn", short_name(domain),
+				path.id().str(),
+				reply.error.empty() ? "it gave no reason" : reply.error),
+			"xen-iomemagent doctor in the guest tells more")
+			.with("domain", short_name(domain));
+	const auto now = host_.hypervisor.domain(domain.id);
+	if (!now || now->dying)
+		throw Error(kind::domain_dying,
+			fmt::format("domain {} died before it mapped {}", describe(domain),
+				path.id().str()));
+}
+
+std::vector<Verdict> Granter::check(const DomainSpec& domain_spec,
+	const std::vector<RegionSpec>& specs, const AllowSet& allow)
+{
+	const auto domain = resolve(domain_spec);
+	auto situation = survey(host_);
+	std::vector<Verdict> verdicts;
+	for (const auto& spec : specs) {
+		Verdict verdict{spec, std::nullopt, {}};
+		try {
+			verdict.candidate = locate(host_.pci, spec);
+			verdict.findings = judge(
+				host_, situation, domains_, *verdict.candidate, domain, allow);
+			situation.other_refs += verdict.candidate->region.nr_pages();
+		} catch (const Error& error) {
+			verdict.findings.push_back({error, false});
+		}
+		if (!situation.module.hypervisor_support)
+			verdict.findings.push_back(
+				{refusal::no_hypervisor_support(host_.hypervisor), false});
+		verdicts.push_back(std::move(verdict));
+	}
+	return verdicts;
+}
+
+} // namespace iomemgrant

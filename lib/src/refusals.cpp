@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "refusals.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <iomemgrant/byte_size.h>
+
+namespace iomemgrant::refusal
+{
+
+namespace
+{
+
+// "page 4", "pages 4-5"
+std::string pages(std::uint64_t first, std::uint64_t end)
+{
+	const auto last = (end - 1) / page_size;
+	if (first / page_size == last)
+		return fmt::format("page {}", last);
+	return fmt::format("pages {}-{}", first / page_size, last);
+}
+
+} // namespace
+
+Error overlap(const Candidate& wanted, const Grant& existing, const std::string& holder)
+{
+	const auto first = std::max(wanted.region.offset, existing.region.offset);
+	const auto end = std::min(wanted.region.end(), existing.region.end());
+	const bool one = end - first == page_size;
+	return Error(kind::overlap,
+		fmt::format("{} of BAR{} {} already granted to {} ({})", pages(first, end),
+			wanted.region.bar, one ? "is" : "are", holder, existing.id.str()),
+		fmt::format("revoke {} or choose another range", existing.id.str()))
+		.with("bdf", wanted.region.sbdf.str())
+		.with("grant", existing.id.str());
+}
+
+Error gnttab_full(const Candidate& wanted, const Situation& situation, const DomainInfo& domain)
+{
+	const auto& table = situation.grant_table;
+	const auto per_frame = refs_per_frame(situation.module.gnttab_version);
+	const auto free = std::uint64_t{table.max_frames - std::min(table.nr_frames, table.max_frames)} *
+		per_frame;
+	const auto refs = wanted.region.nr_pages();
+	const auto frames = table.max_frames + (refs + per_frame - 1) / per_frame;
+	const auto maptrack = (refs + 255) / 256;
+	auto hint = fmt::format("boot Xen with gnttab_max_frames={}", frames);
+	// Xen's default for a guest; fewer never need setting.
+	if (maptrack > 1024)
+		hint += fmt::format(", and set max_maptrack_frames={} in {}'s config", maptrack,
+			short_name(domain));
+	return {kind::gnttab_full,
+		fmt::format("{} needs {} grant refs; dom0 has {} free (gnttab_max_frames={})",
+			describe_byte_size(wanted.region.length), refs, free, table.max_frames),
+		hint};
+}
+
+Error too_many_pages(const Candidate& wanted, const ModuleInfo& module)
+{
+	return {kind::module_limit,
+		fmt::format("{} are {} pages; the module grants at most {} at once",
+			describe_byte_size(wanted.region.length), wanted.region.nr_pages(),
+			module.max_pages),
+		fmt::format("echo {} > /sys/module/xen_iomemgrant/parameters/max_pages",
+			wanted.region.nr_pages())};
+}
+
+Error too_many_refs(const Candidate& wanted, const ModuleInfo& module)
+{
+	return {kind::module_limit,
+		fmt::format("{} needs {} grant refs; the module holds {} of at most {}",
+			describe_byte_size(wanted.region.length), wanted.region.nr_pages(),
+			module.nr_refs, module.max_refs),
+		fmt::format("echo {} > /sys/module/xen_iomemgrant/parameters/max_refs",
+			module.nr_refs + wanted.region.nr_pages())};
+}
+
+Error frame_too_wide(const Candidate& wanted)
+{
+	return {kind::frame_too_wide,
+		fmt::format("BAR{} lies at {:#x}, above the 16 TiB that grant table version 1 can name",
+			wanted.region.bar, wanted.bar().address),
+		"boot dom0 with grant_table.version=2 and Xen with gnttab=max-ver:2"};
+}
+
+Error no_hypervisor_support(Hypervisor& hypervisor)
+{
+	return {kind::no_hv_support,
+		fmt::format("hypervisor cannot grant MMIO (GNTMAP_iomem_map unsupported by Xen {})",
+			hypervisor.info().version),
+		"install the patched Xen, or --method=domctl"};
+}
+
+} // namespace iomemgrant::refusal

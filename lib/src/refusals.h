@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The sentences of refusals that are not about the device (those are in safety.cpp): each is
+// written once, whether our own checks or the kernel's errno leads to it.
+#ifndef IOMEMGRANT_REFUSALS_H
+#define IOMEMGRANT_REFUSALS_H
+
+#include <string>
+
+#include <iomemgrant/domid.h>
+#include <iomemgrant/error.h>
+#include <iomemgrant/grant_device.h>
+#include <iomemgrant/preflight.h>
+
+namespace iomemgrant::refusal
+{
+
+Error overlap(const Candidate& wanted, const Grant& existing, const std::string& holder);
+Error gnttab_full(const Candidate& wanted, const Situation& situation, const DomainInfo& domain);
+Error too_many_pages(const Candidate& wanted, const ModuleInfo& module);
+Error too_many_refs(const Candidate& wanted, const ModuleInfo& module);
+Error frame_too_wide(const Candidate& wanted);
+Error no_hypervisor_support(Hypervisor& hypervisor);
+
+} // namespace iomemgrant::refusal
+
+#endif

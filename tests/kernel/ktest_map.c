@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The mapping half, in a guest. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ktest.h"
+
+#define PAGE 4096ULL
+
+static sigjmp_buf fault;
+
+static void on_fault(int sig)
+{
+	siglongjmp(fault, sig);
+}
+
+/* 0, or the signal that reading @p raised. */
+static int touch(const volatile uint32_t *p, uint32_t *value)
+{
+	int sig;
+
+	signal(SIGBUS, on_fault);
+	signal(SIGSEGV, on_fault);
+	sig = sigsetjmp(fault, 1);
+	if (!sig)
+		*value = *p;
+	return sig;
+}
+
+/* The rules of a mapping that ordinary memory does not have. */
+static void vma_rules(int fd, uint64_t at, uint64_t length, volatile uint32_t *p)
+{
+	uint32_t value = 0;
+	struct iovec local = { &value, 4 }, remote = { (void *)p, 4 };
+	int status;
+	void *other;
+	pid_t child;
+
+	other = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, at);
+	CHECK_ERRNO("kt5 private mmap", other == MAP_FAILED ? errno : 0, EINVAL);
+	other = mmap(NULL, length, PROT_READ | PROT_EXEC, MAP_SHARED, fd, at);
+	CHECK_ERRNO("kt5 executable mmap", other == MAP_FAILED ? errno : 0, EPERM);
+	other = mmap(NULL, length + PAGE, PROT_READ, MAP_SHARED, fd, at);
+	CHECK_ERRNO("kt5 mmap past the end", other == MAP_FAILED ? errno : 0, EINVAL);
+	CHECK_ERRNO("kt5 mprotect", mprotect((void *)p, PAGE, PROT_READ) ? errno : 0, EPERM);
+	other = mremap((void *)p, length, length + PAGE, MREMAP_MAYMOVE);
+	CHECK("kt5 mremap larger", other == MAP_FAILED);
+	other = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	other = mremap((void *)p, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, other);
+	CHECK_ERRNO("kt5 mremap elsewhere", other == MAP_FAILED ? errno : 0, EINVAL);
+	CHECK("kt5 still there after all that", touch(p, &value) == 0);
+	CHECK_ERRNO("kt5 madvise dofork", madvise((void *)p, PAGE, MADV_DOFORK) ? errno : 0, EINVAL);
+	child = fork();
+	if (!child) {
+		signal(SIGSEGV, SIG_DFL);
+		value = *p;
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	CHECK("kt5 a child has no mapping", WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+	CHECK("kt5 process_vm_readv",
+	      process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == -1 && errno == EFAULT);
+}
+
+static int map_refs(int fd, struct iomemgrant_map *m, uint32_t first, uint32_t nr)
+{
+	static uint32_t refs[1024];
+	uint32_t i;
+
+	for (i = 0; i < nr && i < 1024; i++)
+		refs[i] = first + i;
+	memset(m, 0, sizeof(*m));
+	m->size = sizeof(*m);
+	m->nr_refs = nr;
+	m->refs = (uintptr_t)refs;
+	return call(fd, IOMEMGRANT_IOC_MAP, m);
+}
+
+static int unmap(int fd, uint64_t id)
+{
+	struct iomemgrant_end e = { .size = sizeof(e), .id = id };
+
+	return call(fd, IOMEMGRANT_IOC_UNMAP, &e);
+}
+
+static void bad_maps(int fd, uint32_t first)
+{
+	struct iomemgrant_map m;
+	uint32_t none = 0;
+
+	memset(&m, 0, sizeof(m));
+	m.size = sizeof(m);
+	CHECK_ERRNO("kt10 map nothing", call(fd, IOMEMGRANT_IOC_MAP, &m), EINVAL);
+	m.nr_refs = 1;
+	CHECK_ERRNO("kt10 map from a bad address", call(fd, IOMEMGRANT_IOC_MAP, &m), EFAULT);
+	m.refs = (uintptr_t)&first;
+	m.flags = 1U << 31;
+	CHECK_ERRNO("kt10 map with an unknown flag", call(fd, IOMEMGRANT_IOC_MAP, &m), EINVAL);
+	m.flags = 0;
+	m.domid = 0x7fe0;
+	CHECK_ERRNO("map from no domain", call(fd, IOMEMGRANT_IOC_MAP, &m), ESRCH);
+	m.domid = 0;
+	m.nr_refs = 1U << 30;
+	CHECK_ERRNO("map too much", call(fd, IOMEMGRANT_IOC_MAP, &m), EFBIG);
+	m.nr_refs = 1;
+	none = 30000;
+	m.refs = (uintptr_t)&none;
+	CHECK("map a reference that is not granted", call(fd, IOMEMGRANT_IOC_MAP, &m) != 0);
+	CHECK_ERRNO("unmap nothing", unmap(fd, 12345), ENOENT);
+}
+
+void map_cases(uint32_t first, uint32_t nr, uint32_t expected)
+{
+	int fd = open_device(), other = open_device();
+	struct iomemgrant_map m, again;
+	volatile uint32_t *p, *q;
+	uint32_t value = 0;
+	int rc, i;
+
+	if (!hypervisor_can(fd)) {
+		CHECK_ERRNO("kt13 map on this Xen", map_refs(fd, &m, first, nr), EOPNOTSUPP);
+		SKIP("map", "this Xen has no GNTMAP_iomem_map");
+		return;
+	}
+	bad_maps(fd, first);
+	CHECK_ERRNO("map", map_refs(fd, &m, first, nr), 0);
+	CHECK("length", m.length == nr * PAGE);
+	p = mmap(NULL, m.length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, m.mmap_offset);
+	CHECK_ERRNO("mmap", p == MAP_FAILED ? errno : 0, 0);
+	if (p == MAP_FAILED)
+		return;
+	CHECK("first word", touch(p, &value) == 0 && value == expected);
+	CHECK("every page", ({
+		      for (i = 1; i < (int)nr && !touch(p + i * 1024, &value); i++)
+			      ;
+		      i == (int)nr;
+	      }));
+	CHECK("another file cannot mmap it",
+	      mmap(NULL, PAGE, PROT_READ, MAP_SHARED, other, m.mmap_offset) == MAP_FAILED);
+	vma_rules(fd, m.mmap_offset, m.length, p);
+
+	CHECK_ERRNO("kt12 the same references again", map_refs(other, &again, first, nr), 0);
+	q = mmap(NULL, again.length, PROT_READ | PROT_WRITE, MAP_SHARED, other, again.mmap_offset);
+	CHECK("kt12 reads too", q != MAP_FAILED && touch(q, &value) == 0);
+	CHECK_ERRNO("kt4 unmap under an mmap", unmap(fd, m.id), 0);
+	CHECK("kt4 then access is SIGBUS", touch(p, &value) == SIGBUS);
+	CHECK("kt12 the other one stays", touch(q, &value) == 0);
+	CHECK_ERRNO("unmap again", unmap(fd, m.id), ENOENT);
+	CHECK("kt4 mmap after unmap",
+	      mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, m.mmap_offset) == MAP_FAILED);
+	close(other);
+	CHECK("an mmap keeps its closed file", touch(q, &value) == 0);
+	munmap((void *)q, again.length);
+	munmap((void *)p, m.length);
+
+	for (i = 0, rc = 0; i < 100 && !rc; i++) {
+		rc = map_refs(fd, &m, first, nr);
+		if (rc)
+			break;
+		p = mmap(NULL, m.length, PROT_READ, MAP_SHARED, fd, m.mmap_offset);
+		if (p == MAP_FAILED || touch(p, &value))
+			rc = EIO;
+		rc = rc ? rc : unmap(fd, m.id);
+		munmap((void *)p, m.length);
+	}
+	CHECK_ERRNO("100 times map, touch, unmap", rc, 0);
+	close(fd);
+}
+
+void node_cases(const char *node, uint64_t length)
+{
+	int fd = open(node, O_RDWR | O_CLOEXEC);
+	volatile uint32_t *p;
+	uint32_t value;
+
+	CHECK_ERRNO("open the node", fd < 0 ? errno : 0, 0);
+	if (fd < 0)
+		return;
+	CHECK_ERRNO("read() of a node", read(fd, &value, 4) < 0 ? errno : 0, EINVAL);
+	CHECK_ERRNO("write() of a node", write(fd, &value, 4) < 0 ? errno : 0, EINVAL);
+	p = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK_ERRNO("mmap of the node", p == MAP_FAILED ? errno : 0, 0);
+	if (p == MAP_FAILED)
+		return;
+	CHECK("reads", touch(p, &value) == 0);
+	vma_rules(fd, 0, length, p);
+	close(fd);
+	CHECK("an mmap keeps its closed node", touch(p, &value) == 0);
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "guest.h"
+
+namespace iomemgrant::agent
+{
+
+TEST(Doctor, finds_a_healthy_guest_healthy)
+{
+	Guest guest;
+	guest.with_grant();
+	guest.with_file("dev/xen/iomem/by-label/nic-doorbell", "");
+	const auto ran = guest.run({"doctor"});
+	EXPECT_EQ(ran.status, 0);
+	EXPECT_EQ(ran.out,
+		"ok       xen         PVH guest on Xen 4.17.5\n"
+		"ok       role        not the control domain\n"
+		"ok       module      xen_iomemgrant is loaded\n"
+		"ok       hypervisor  Xen maps granted device memory, at most 1024 pages in one grant\n"
+		"ok       driver      devices of kind iomem are taken up\n"
+		"ok       g17         mapped as /dev/xen/iomem/17\n");
+}
+
+TEST(Doctor, names_each_thing_that_is_missing)
+{
+	const Guest guest;
+	const auto ran = guest.run({"doctor"});
+	EXPECT_EQ(ran.status, 9);
+	EXPECT_EQ(ran.out, "problem  xen         this machine is not a Xen guest\n"
+			   "ok       role        not the control domain\n"
+			   "problem  module      the module xen_iomemgrant is not loaded\n"
+			   "                     hint: modprobe xen_iomemgrant\n");
+}
+
+TEST(Doctor, tells_that_the_hypervisor_is_too_old)
+{
+	Guest guest;
+	guest.with_module();
+	guest.world.module_info = [] { return ModuleInfo(); };
+	const auto ran = guest.run({"doctor"});
+	EXPECT_EQ(ran.status, 9);
+	EXPECT_NE(ran.out.find("problem  hypervisor  this Xen cannot map granted device memory (no "
+			       "GNTMAP_iomem_map)\n"
+			       "                     hint: the host needs a hypervisor with "
+			       "xen-iomemgrant's patches\n"),
+		std::string::npos)
+		<< ran.out;
+}
+
+TEST(Doctor, asks_for_root_when_it_may_not_ask_the_module)
+{
+	Guest guest;
+	guest.with_module();
+	guest.world.module_info = []() -> ModuleInfo {
+		throw Error(iomemgrant::kind::permission, "open /dev/xen/iomemgrant: Permission denied");
+	};
+	const auto ran = guest.run({"doctor"});
+	EXPECT_EQ(ran.status, 9);
+	EXPECT_NE(ran.out.find("problem  hypervisor  open /dev/xen/iomemgrant: Permission denied\n"
+			       "                     hint: run as root\n"),
+		std::string::npos)
+		<< ran.out;
+}
+
+TEST(Doctor, sends_the_control_domain_to_the_other_program)
+{
+	Guest guest;
+	guest.with_module().with_file("proc/xen/capabilities", "control_d\n");
+	const auto ran = guest.run({"doctor"});
+	EXPECT_EQ(ran.status, 9);
+	EXPECT_NE(ran.out.find("problem  role        this is the control domain, which grants and does "
+			       "not map\n"
+			       "                     hint: xen-iomemgrant doctor\n"),
+		std::string::npos)
+		<< ran.out;
+}
+
+TEST(Doctor, tells_of_a_grant_that_is_published_but_not_mapped)
+{
+	Guest guest;
+	guest.with_grant();
+	guest.with_file("sys/bus/xen/devices/iomem-17/nodename", "device/iomem/17\n");
+	guest.with_file("sys/bus/xen/devices/iomem-18/nodename", "device/iomem/18\n");
+	guest.with_file("sys/bus/xen/devices/vif-0/nodename", "device/vif/0\n");
+	const auto json = nlohmann::json::parse(guest.run({"-j", "doctor"}).out);
+	EXPECT_EQ(json["ok"], false);
+	EXPECT_EQ(json["checks"].back(),
+		(nlohmann::json{{"name", "g18"}, {"verdict", "problem"},
+			{"message", "published for this guest, but not mapped"},
+			{"remedy", "dmesg | grep iomem"}}));
+}
+
+TEST(Doctor, a_missing_link_is_no_problem_and_a_missing_node_is)
+{
+	Guest guest;
+	guest.with_grant();
+	EXPECT_EQ(guest.run({"doctor"}).status, 0);
+	std::filesystem::remove(guest.node("17"));
+	const auto ran = guest.run({"doctor"});
+	EXPECT_EQ(ran.status, 9);
+	EXPECT_NE(ran.out.find("problem  g17         mapped, but /dev/xen/iomem/17 is missing\n"),
+		std::string::npos)
+		<< ran.out;
+}
+
+TEST(Version, is_the_same_by_verb_and_by_option)
+{
+	const Guest guest;
+	EXPECT_EQ(guest.run({"version"}).out, "xen-iomemagent 0.1.0\n");
+	EXPECT_EQ(guest.run({"--version"}).out, "xen-iomemagent 0.1.0\n");
+	EXPECT_EQ(guest.run({"-j", "version"}).out,
+		R"({"schema":"xen-iomemagent/version/1","tool_version":"0.1.0","ok":true,)"
+		R"("version":"0.1.0","protocol":1})"
+		"\n");
+}
+
+TEST(Usage, help_needs_no_xen_and_names_every_verb)
+{
+	Guest guest;
+	guest.world.module_info = []() -> ModuleInfo { throw std::logic_error("asked the module"); };
+	const auto ran = guest.run({"--help"});
+	EXPECT_EQ(ran.status, 0);
+	for (const auto* verb :
+		{"list", "show", "wait", "read", "write", "dump", "map", "doctor", "version"}) {
+		EXPECT_NE(ran.out.find(std::string("\n  ") + verb), std::string::npos) << verb;
+		EXPECT_EQ(guest.run({verb, "--help"}).status, 0) << verb;
+	}
+}
+
+TEST(Usage, names_the_mistake_in_text_and_json)
+{
+	const Guest guest;
+	EXPECT_EQ(guest.run({}).status, 2);
+	const auto ran = guest.run({"-j", "read", "g17"});
+	EXPECT_EQ(ran.status, 2);
+	EXPECT_EQ(ran.err, "xen-iomemagent: error: OFF is required [usage]\n"
+			   "hint: xen-iomemagent read --help\n");
+	const auto json = nlohmann::json::parse(ran.out);
+	EXPECT_EQ(json["ok"], false);
+	EXPECT_EQ(json["error"]["code"], "usage");
+}
+
+} // namespace iomemgrant::agent
