@@ -39,8 +39,8 @@ public:
 	}
 
 	/// What leaves nothing to ask further.
-	std::vector<Error> absent();
-	std::vector<Error> run();
+	std::vector<Hazard> absent();
+	std::vector<Hazard> run();
 
 private:
 	void check_bar();
@@ -66,6 +66,9 @@ private:
 	std::string without(const Span& pages) const;
 	std::string memory_bars() const;
 	Error& add(ErrorKind kind, const std::string& message, std::string hint = {});
+	/// The last finding is about these pages of the BAR only.
+	void only(const Span& pages);
+	Span pages_at(const Span& addresses) const;
 
 	const PciDevices& devices_;
 	const PciDevice& device_;
@@ -73,10 +76,10 @@ private:
 	const Region& region_;
 	std::string_view grantee_;
 	std::string bdf_;
-	std::vector<Error> found_;
+	std::vector<Hazard> found_;
 };
 
-std::vector<Error> Examination::absent()
+std::vector<Hazard> Examination::absent()
 {
 	check_bar();
 	if (found_.empty())
@@ -84,7 +87,7 @@ std::vector<Error> Examination::absent()
 	return found_;
 }
 
-std::vector<Error> Examination::run()
+std::vector<Hazard> Examination::run()
 {
 	if (!absent().empty())
 		return std::move(found_);
@@ -130,7 +133,7 @@ void Examination::check_range()
 	try {
 		RegionSpec{region_.sbdf, region_.bar, region_.offset, region_.length}.require_pages();
 	} catch (const Error& error) {
-		found_.push_back(error);
+		found_.push_back({error});
 		return;
 	}
 	if (region_.end() > bar_bytes())
@@ -149,10 +152,12 @@ void Examination::check_reserved()
 	};
 	for (const auto& [span, owner] : owners) {
 		const auto common = addresses().common(span);
-		if (!common.empty())
-			add(kind::xen_reserved,
-				fmt::format("{:#x} belongs to the {}, which Xen never lends",
-					common.first, owner));
+		if (common.empty())
+			continue;
+		add(kind::xen_reserved,
+			fmt::format("{:#x} belongs to the {}, which Xen never lends", common.first,
+				owner));
+		only(pages_at(common));
 	}
 }
 
@@ -197,6 +202,7 @@ void Examination::add_msix(std::string_view what, const Span& pages)
 		.with("bar", std::to_string(region_.bar))
 		.with("first_page", std::to_string(pages.first))
 		.with("pages", std::to_string(pages.size()));
+	only(pages);
 }
 
 // The larger part of the region that keeps clear of @pages, as the user would write it.
@@ -250,6 +256,7 @@ void Examination::check_shared_pages(const Sbdf& sbdf, const PciBar& other)
 		.with("bdf", bdf_)
 		.with("other_bdf", sbdf.str())
 		.with("address", fmt::format("{:#x}", common.first));
+	only(pages_at(common));
 }
 
 void Examination::check_critical()
@@ -317,7 +324,19 @@ std::string Examination::memory_bars() const
 
 Error& Examination::add(ErrorKind kind, const std::string& message, std::string hint)
 {
-	return found_.emplace_back(kind, message, std::move(hint));
+	return found_.emplace_back(Hazard{Error(kind, message, std::move(hint))}).error;
+}
+
+void Examination::only(const Span& pages)
+{
+	found_.back().first_page = pages.first;
+	found_.back().nr_pages = pages.size();
+}
+
+Span Examination::pages_at(const Span& addresses) const
+{
+	return {(addresses.first - bar_.first_page()) / page_size,
+		(addresses.end - bar_.first_page() + page_size - 1) / page_size};
 }
 
 } // namespace
@@ -332,17 +351,25 @@ Region settle(const PciDevices& devices, const RegionSpec& spec)
 
 void require_present(const PciDevices& devices, const Region& region)
 {
-	for (const auto& error : Examination(devices, region, {}).absent())
-		throw error;
+	for (const auto& hazard : Examination(devices, region, {}).absent())
+		throw hazard.error;
+}
+
+std::vector<Hazard> hazards(
+	const PciDevices& devices, const Region& region, std::string_view grantee)
+{
+	return Examination(devices, region, grantee).run();
 }
 
 std::vector<Error> unsafe(const PciDevices& devices, const Region& region, const AllowSet& allow,
 	std::string_view grantee)
 {
-	auto found = Examination(devices, region, grantee).run();
-	std::erase_if(found, [&allow](const Error& error) {
-		return error.kind() != kind::msix_table && allow.lifts(error.kind());
-	});
+	std::vector<Error> found;
+	for (auto& hazard : hazards(devices, region, grantee)) {
+		const auto refusal = hazard.error.kind();
+		if (refusal == kind::msix_table || !allow.lifts(refusal))
+			found.push_back(std::move(hazard.error));
+	}
 	return found;
 }
 
