@@ -200,6 +200,7 @@ void Examination::add_msix(std::string_view what, const Span& pages)
 				       rest))
 		.with("bdf", bdf_)
 		.with("bar", std::to_string(region_.bar))
+		.with("what", std::string(what))
 		.with("first_page", std::to_string(pages.first))
 		.with("pages", std::to_string(pages.size()));
 	only(pages);
