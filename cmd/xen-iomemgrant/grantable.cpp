@@ -69,9 +69,12 @@ std::string note(const Hazard& hazard)
 
 std::string PageRun::str() const
 {
-	if (count == 1)
-		return fmt::format("page {}", first);
-	return fmt::format("pages {}-{}", first, first + count - 1);
+	return fmt::format("{} {}", count == 1 ? "page" : "pages", numbers());
+}
+
+std::string PageRun::numbers() const
+{
+	return count == 1 ? std::to_string(first) : fmt::format("{}-{}", first, first + count - 1);
 }
 
 Grantable Grantable::of(
@@ -82,14 +85,16 @@ Grantable Grantable::of(
 	const Region whole{sbdf, bar.index, 0, nr_pages * page_size};
 	found.hazards = iomemgrant::hazards(devices, whole);
 	std::vector<PageRun> taken;
+	AllowSet needs;
 	for (const auto& hazard : found.hazards) {
 		if (!hazard.whole_bar())
 			taken.push_back({hazard.first_page, hazard.nr_pages});
 		else if (can_be_allowed(hazard.error))
-			found.needs.emplace_back(hazard.error.kind().slug);
+			needs.add(AllowSet::parse(hazard.error.kind().slug));
 		else
 			taken.push_back({0, nr_pages});
 	}
+	found.needs = needs.names();
 	for (const auto& grant : grants) {
 		if (!grant.region.overlaps(whole))
 			continue;
@@ -107,10 +112,10 @@ std::string Grantable::describe(std::uint64_t nr_pages) const
 	if (pages == std::vector<PageRun>{{0, nr_pages}}) {
 		parts.push_back(needs.empty() ? "yes" : "needs " + overrides);
 	} else if (!pages.empty()) {
-		std::vector<std::string> runs;
+		// "pages 0-7, 9"
+		auto text = pages.size() == 1 && pages[0].count == 1 ? "page" : std::string("pages");
 		for (const auto& run : pages)
-			runs.push_back(run.str());
-		auto text = fmt::format("{}", fmt::join(runs, ", "));
+			text += fmt::format("{} {}", &run == &pages[0] ? "" : ",", run.numbers());
 		parts.push_back(needs.empty() ? text : text + " with " + overrides);
 	}
 	for (const auto& hazard : hazards) {

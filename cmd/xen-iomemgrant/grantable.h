@@ -21,6 +21,8 @@ struct PageRun {
 
 	/// "page 7", "pages 0-6"
 	std::string str() const;
+	/// "7", "0-6"
+	std::string numbers() const;
 
 	friend bool operator==(const PageRun&, const PageRun&) = default;
 };

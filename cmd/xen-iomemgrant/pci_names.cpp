@@ -13,16 +13,30 @@ extern "C" {
 namespace iomemgrant
 {
 
+namespace
+{
+
+void say_nothing(char*, ...) {}
+
+} // namespace
+
 std::optional<std::string> pci_name(const DeviceId& id)
 {
 	struct Release {
 		void operator()(pci_access* access) const noexcept { pci_cleanup(access); }
 	};
+	using Access = std::unique_ptr<pci_access, Release>;
 	// Kept, because it holds the whole of pci.ids once a name was looked up.
-	static const std::unique_ptr<pci_access, Release> access(pci_alloc());
+	static const auto access = [] {
+		Access made(pci_alloc());
+		// Not pci_init(), which looks for devices.  It would have set these two, which a
+		// look-up of an unknown name calls.
+		made->debug = made->warning = say_nothing;
+		return made;
+	}();
 	std::array<char, 256> text{};
 	const char* name = pci_lookup_name(access.get(), text.data(), static_cast<int>(text.size()),
-		PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE | PCI_LOOKUP_NO_NUMBERS, id.vendor, id.device);
+		PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE | PCI_LOOKUP_NO_NUMBERS | PCI_LOOKUP_NO_HWDB, id.vendor, id.device);
 	if (!name)
 		return std::nullopt;
 	return name;

@@ -21,6 +21,7 @@ struct Span {
 	std::uint64_t end;
 
 	bool empty() const { return first >= end; }
+	bool contains(std::uint64_t value) const { return first <= value && value < end; }
 	std::uint64_t size() const { return empty() ? 0 : end - first; }
 	Span common(const Span& other) const
 	{
@@ -63,7 +64,7 @@ private:
 	}
 	Span msix_pages(const MsixRange& range) const;
 	void add_msix(std::string_view what, const Span& pages);
-	std::string without(const Span& pages) const;
+	std::string clear_of_msix() const;
 	std::string memory_bars() const;
 	Error& add(ErrorKind kind, const std::string& message, std::string hint = {});
 	/// The last finding is about these pages of the BAR only.
@@ -191,7 +192,7 @@ void Examination::add_msix(std::string_view what, const Span& pages)
 		? fmt::format("page {} of BAR{} holds", pages.first, region_.bar)
 		: fmt::format("pages {}-{} of BAR{} hold", pages.first, pages.end - 1, region_.bar);
 	const auto them = pages.size() == 1 ? "it" : "them";
-	const auto rest = without(pages);
+	const auto rest = clear_of_msix();
 	add(kind::msix_table,
 		fmt::format("{} the {}; Xen keeps {} read-only and a guest write would crash the guest",
 			which, what, them),
@@ -206,16 +207,24 @@ void Examination::add_msix(std::string_view what, const Span& pages)
 	only(pages);
 }
 
-// The larger part of the region that keeps clear of @pages, as the user would write it.
-std::string Examination::without(const Span& pages) const
+// The longest part of the region that keeps clear of MSI-X, as the user would write it.
+std::string Examination::clear_of_msix() const
 {
-	const Span before{region_.offset, pages.first * page_size};
-	const Span after{pages.end * page_size, region_.end()};
-	const auto& larger = before.size() >= after.size() ? before : after;
-	if (larger.empty())
+	const auto table = msix_pages(device_.msix->table);
+	const auto pending = msix_pages(device_.msix->pending);
+	Span best{0, 0};
+	Span run{region_.offset / page_size, region_.offset / page_size};
+	for (auto page = run.first; page < region_.end() / page_size; page++) {
+		if (table.contains(page) || pending.contains(page))
+			run.first = page + 1;
+		run.end = page + 1;
+		if (run.size() > best.size())
+			best = run;
+	}
+	if (best.empty())
 		return {};
-	return fmt::format("{}@{}+{}", region_.bar, format_byte_size(larger.first),
-		format_byte_size(larger.size()));
+	return fmt::format("{}@{}+{}", region_.bar, format_byte_size(best.first * page_size),
+		format_byte_size(best.size() * page_size));
 }
 
 void Examination::check_dma()

@@ -96,7 +96,7 @@ TEST_F(Safety, pages_of_msix)
 	EXPECT_EQ(against("04:00.0/0"),
 		(Findings{{"pages 0-1 of BAR0 hold the MSI-X table; Xen keeps them read-only and a "
 			   "guest write would crash the guest [msix-table]",
-				  "exclude them (0@8K+56K) or use --read-only --allow=msix-table", 6},
+				  "exclude them (0@20K+44K) or use --read-only --allow=msix-table", 6},
 			{"page 4 of BAR0 holds the MSI-X pending bits; Xen keeps it read-only and a "
 			 "guest write would crash the guest [msix-table]",
 				"exclude it (0@20K+44K) or use --read-only --allow=msix-table", 6}}));
