@@ -55,8 +55,8 @@ const char* on_off(bool on)
 
 std::string headline(const PciDevice& device, const std::optional<std::string>& name)
 {
-	auto text = fmt::format("DEVICE {}  {:04x}:{:04x}", device.sbdf.str(), device.id.vendor,
-		device.id.device);
+	auto text = fmt::format(
+		"DEVICE {}  {:04x}:{:04x}", device.sbdf.str(), device.id.vendor, device.id.device);
 	if (name)
 		text += " " + *name;
 	text += fmt::format("  driver={}  power={}  mem-decode={}  bus-master={}",
@@ -82,7 +82,8 @@ void add_row(Table& table, const PciBar& bar, const std::optional<Grantable>& gr
 	const auto index = std::to_string(bar.index);
 	switch (bar.type) {
 	case PciBar::Type::upper_half:
-		table.add({index, "-", "-", "-", "-", fmt::format("(upper half of {})", bar.index - 1)});
+		table.add({index, "-", "-", "-", "-",
+			fmt::format("(upper half of {})", bar.index - 1)});
 		return;
 	case PciBar::Type::absent:
 		table.add({index, "-", "-", "-", "-", "(none)"});

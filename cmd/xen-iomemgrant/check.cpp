@@ -68,8 +68,9 @@ void print_verdict(const Verdict& verdict, Output& output)
 
 int run_check(const GrantArguments& arguments, Machine& machine, Output& output)
 {
-	const auto verdicts = Granter(machine.host())
-		.check(arguments.domain, arguments.regions, arguments.options.allow);
+	const auto verdicts =
+		Granter(machine.host())
+			.check(arguments.domain, arguments.regions, arguments.options.allow);
 	const auto status = exit_of(verdicts);
 	auto document = output.document("check");
 	document["ok"] = status == 0;
@@ -89,7 +90,8 @@ int run_check(const GrantArguments& arguments, Machine& machine, Output& output)
 void add_check(CLI::App& app, Command& command)
 {
 	auto text = std::make_shared<GrantText>();
-	auto* verb = app.add_subcommand("check", "Say what speaks against a grant, changing nothing");
+	auto* verb =
+		app.add_subcommand("check", "Say what speaks against a grant, changing nothing");
 	add_grant_arguments(*verb, *text);
 	verb->callback([text, &command] {
 		// There is nothing it could change.

@@ -9,7 +9,8 @@ namespace iomemgrant
 
 void add_grant_arguments(CLI::App& verb, GrantText& text)
 {
-	verb.add_option("DOMAIN", text.domain, "NAME, DOMID, UUID, or name:, id:, uuid:")->required();
+	verb.add_option("DOMAIN", text.domain, "NAME, DOMID, UUID, or name:, id:, uuid:")
+		->required();
 	verb.add_option("REGION", text.regions, "BDF/BAR[@OFF[+LEN]], for example 03:00.0/2@16K+8K")
 		->required();
 	verb.add_option("--label", text.label, "Name of the device node in the guest")
@@ -37,7 +38,8 @@ GrantArguments parse_grant_arguments(const GrantText& text, const GlobalOptions&
 	auto& options = command.options;
 	if (text.read_only)
 		throw Error(kind::read_only_unsupported,
-			"read-only grants are not supported: Xen cannot yet keep a guest from writing a "
+			"read-only grants are not supported: Xen cannot yet keep a guest from "
+			"writing a "
 			"granted I/O page",
 			"leave --read-only out if the guest may also write");
 	options.cache = parse_cache(text.cache);

@@ -57,8 +57,8 @@ std::string note(const Hazard& hazard)
 	const auto& error = hazard.error;
 	const bool one = run.count == 1;
 	if (error.kind() == kind::msix_table)
-		return fmt::format("{} {} the {} (read-only only)", run.str(), one ? "holds" : "hold",
-			detail(error, "what"));
+		return fmt::format("{} {} the {} (read-only only)", run.str(),
+			one ? "holds" : "hold", detail(error, "what"));
 	if (error.kind() == kind::shared_page)
 		return fmt::format("{} {} shared with {} (needs --allow=shared-page)", run.str(),
 			one ? "is" : "are", detail(error, "other_bdf"));
@@ -113,7 +113,8 @@ std::string Grantable::describe(std::uint64_t nr_pages) const
 		parts.push_back(needs.empty() ? "yes" : "needs " + overrides);
 	} else if (!pages.empty()) {
 		// "pages 0-7, 9"
-		auto text = pages.size() == 1 && pages[0].count == 1 ? "page" : std::string("pages");
+		auto text =
+			pages.size() == 1 && pages[0].count == 1 ? "page" : std::string("pages");
 		for (const auto& run : pages)
 			text += fmt::format("{} {}", &run == &pages[0] ? "" : ",", run.numbers());
 		parts.push_back(needs.empty() ? text : text + " with " + overrides);

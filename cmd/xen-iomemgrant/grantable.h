@@ -37,8 +37,8 @@ struct Grantable {
 	std::vector<Grant> grants;
 
 	/// @grants: all there are.
-	static Grantable of(
-		const PciDevices& devices, const PciBar& bar, Sbdf sbdf, const std::vector<Grant>& grants);
+	static Grantable of(const PciDevices& devices, const PciBar& bar, Sbdf sbdf,
+		const std::vector<Grant>& grants);
 
 	/// "yes", "needs --allow=driver-bound", "pages 0-6; page 7 holds the MSI-X table (...)"
 	std::string describe(std::uint64_t nr_pages) const;

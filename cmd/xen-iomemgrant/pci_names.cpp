@@ -36,7 +36,8 @@ std::optional<std::string> pci_name(const DeviceId& id)
 	}();
 	std::array<char, 256> text{};
 	const char* name = pci_lookup_name(access.get(), text.data(), static_cast<int>(text.size()),
-		PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE | PCI_LOOKUP_NO_NUMBERS | PCI_LOOKUP_NO_HWDB, id.vendor, id.device);
+		PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE | PCI_LOOKUP_NO_NUMBERS | PCI_LOOKUP_NO_HWDB,
+		id.vendor, id.device);
 	if (!name)
 		return std::nullopt;
 	return name;

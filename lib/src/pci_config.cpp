@@ -36,7 +36,8 @@ public:
 	{
 		std::uint32_t value = 0;
 		for (std::size_t i = 0; has(offset, length) && i < length; i++)
-			value |= std::uint32_t{static_cast<unsigned char>(bytes_[offset + i])} << (8 * i);
+			value |= std::uint32_t{static_cast<unsigned char>(bytes_[offset + i])}
+				 << (8 * i);
 		return value;
 	}
 	/// A device that is off or gone answers every read with ones.

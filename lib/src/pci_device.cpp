@@ -97,7 +97,8 @@ void parse_uevent(const std::string& text, PciDevice& device)
 		else if (name == "PCI_ID")
 			std::tie(device.id.vendor, device.id.device) = parse_ids(value);
 		else if (name == "PCI_SUBSYS_ID")
-			std::tie(device.id.subsystem_vendor, device.id.subsystem_device) = parse_ids(value);
+			std::tie(device.id.subsystem_vendor, device.id.subsystem_device) =
+				parse_ids(value);
 	}
 }
 
@@ -136,7 +137,8 @@ PciResources parse_resources(const std::string& text)
 		auto& bar = index < found.bars.size() ? found.bars[index] : found.rom;
 		bar = lines ? make_bar(index, start, end, flags) : PciBar{.index = index};
 		const bool upper = index && index < found.bars.size() &&
-			found.bars[index - 1].is_memory() && found.bars[index - 1].is_64bit;
+				   found.bars[index - 1].is_memory() &&
+				   found.bars[index - 1].is_64bit;
 		if (upper && bar.type == PciBar::Type::absent)
 			bar.type = PciBar::Type::upper_half;
 	}
@@ -179,7 +181,7 @@ bool PciDevice::has_active_driver() const
 {
 	constexpr std::string_view holders[] = {"pciback", "xen-pciback", "vfio-pci", "pci-stub"};
 	return driver &&
-		std::find(std::begin(holders), std::end(holders), *driver) == std::end(holders);
+	       std::find(std::begin(holders), std::end(holders), *driver) == std::end(holders);
 }
 
 std::vector<unsigned> PciDevice::memory_bars() const
@@ -263,8 +265,8 @@ const PciDevice& PciDevices::read(const Sbdf& sbdf) const
 	}
 	device.is_virtual_function = link_name(folder / "physfn").has_value();
 	constexpr std::uint32_t class_display = 0x03;
-	device.boot_vga = device.class_code >> 16 == class_display &&
-		read_word(folder / "boot_vga") == "1";
+	device.boot_vga =
+		device.class_code >> 16 == class_display && read_word(folder / "boot_vga") == "1";
 	// Before the configuration space: reading that one may wake the device.
 	device.power_state = read_word(folder / "power_state");
 	if (device.power_state.empty())

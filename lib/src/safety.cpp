@@ -34,8 +34,9 @@ class Examination
 {
 public:
 	Examination(const PciDevices& devices, const Region& region, std::string_view grantee)
-		: devices_(devices), device_(devices.read(region.sbdf)), bar_(device_.bar(region.bar)),
-		  region_(region), grantee_(grantee), bdf_(region.sbdf.str())
+		: devices_(devices), device_(devices.read(region.sbdf)),
+		  bar_(device_.bar(region.bar)), region_(region), grantee_(grantee),
+		  bdf_(region.sbdf.str())
 	{
 	}
 
@@ -115,9 +116,8 @@ void Examination::check_bar()
 			memory_bars());
 		return;
 	case PciBar::Type::upper_half:
-		add(kind::bar_upper_half,
-			fmt::format("{} BAR{} is the upper half of 64-bit BAR{}", bdf_, region_.bar,
-				region_.bar - 1));
+		add(kind::bar_upper_half, fmt::format("{} BAR{} is the upper half of 64-bit BAR{}",
+						  bdf_, region_.bar, region_.bar - 1));
 		return;
 	case PciBar::Type::memory:
 		break;
@@ -132,7 +132,8 @@ void Examination::check_bar()
 void Examination::check_range()
 {
 	try {
-		RegionSpec{region_.sbdf, region_.bar, region_.offset, region_.length}.require_pages();
+		RegionSpec{region_.sbdf, region_.bar, region_.offset, region_.length}
+			.require_pages();
 	} catch (const Error& error) {
 		found_.push_back({error});
 		return;
@@ -189,16 +190,18 @@ void Examination::add_msix(std::string_view what, const Span& pages)
 	if (pages.empty())
 		return;
 	const auto which = pages.size() == 1
-		? fmt::format("page {} of BAR{} holds", pages.first, region_.bar)
-		: fmt::format("pages {}-{} of BAR{} hold", pages.first, pages.end - 1, region_.bar);
+				   ? fmt::format("page {} of BAR{} holds", pages.first, region_.bar)
+				   : fmt::format("pages {}-{} of BAR{} hold", pages.first,
+					     pages.end - 1, region_.bar);
 	const auto them = pages.size() == 1 ? "it" : "them";
 	const auto rest = clear_of_msix();
 	add(kind::msix_table,
-		fmt::format("{} the {}; Xen keeps {} read-only and a guest write would crash the guest",
+		fmt::format(
+			"{} the {}; Xen keeps {} read-only and a guest write would crash the guest",
 			which, what, them),
 		rest.empty() ? "choose another range, or use --read-only --allow=msix-table"
-			     : fmt::format("exclude {} ({}) or use --read-only --allow=msix-table", them,
-				       rest))
+			     : fmt::format("exclude {} ({}) or use --read-only --allow=msix-table",
+				       them, rest))
 		.with("bdf", bdf_)
 		.with("bar", std::to_string(region_.bar))
 		.with("what", std::string(what))
@@ -258,7 +261,8 @@ void Examination::check_shared_pages(const Sbdf& sbdf, const PciBar& other)
 		return;
 	const auto name = other.index < 6 ? fmt::format("BAR{}", other.index) : "ROM";
 	add(kind::shared_page,
-		fmt::format("BAR{} ({}) shares page {:#x} with {} {}; granting it would expose that {}",
+		fmt::format(
+			"BAR{} ({}) shares page {:#x} with {} {}; granting it would expose that {}",
 			region_.bar, describe_byte_size(bar_.size), common.first, sbdf.str(), name,
 			sbdf == region_.sbdf ? "range" : "device"),
 		fmt::format("boot dom0 with pci=resource_alignment=12@{}, or --allow=shared-page",
@@ -282,7 +286,8 @@ void Examination::check_critical()
 		what = "the boot display";
 	if (what.empty())
 		return;
-	add(kind::critical_device, fmt::format("{} is {}; the host itself depends on it", bdf_, what),
+	add(kind::critical_device,
+		fmt::format("{} is {}; the host itself depends on it", bdf_, what),
 		"pass --allow=critical-device if you are sure")
 		.with("bdf", bdf_);
 }
@@ -318,7 +323,8 @@ void Examination::check_capabilities()
 	if (device_.capabilities_known)
 		return;
 	add(kind::permission,
-		fmt::format("the capabilities of {} cannot be read; an MSI-X table may be anywhere in it",
+		fmt::format("the capabilities of {} cannot be read; an MSI-X table may be anywhere "
+			    "in it",
 			bdf_),
 		"run as root, with the device in D0")
 		.with("bdf", bdf_);

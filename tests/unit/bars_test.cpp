@@ -34,7 +34,9 @@ public:
 	const PciDevices& pci() override { return pci_; }
 	Host& host() override
 	{
-		host_.emplace(Host{.device = device_, .store = store_, .hypervisor = hypervisor_,
+		host_.emplace(Host{.device = device_,
+			.store = store_,
+			.hypervisor = hypervisor_,
 			.pci = pci_});
 		return *host_;
 	}
@@ -159,7 +161,8 @@ TEST_F(Bars, check_says_everything_and_has_the_status_of_grant)
 		"0000:03:00.0/1: refused\n"
 		"  error: 0000:03:00.0 has no BAR1 [no-bar]\n"
 		"  hint: memory BARs: 0\n");
-	EXPECT_EQ(run({"check", "web1", "03:00.0/0", "--allow=dma-capable,driver-bound", "--json"}), 0);
+	EXPECT_EQ(run({"check", "web1", "03:00.0/0", "--allow=dma-capable,driver-bound", "--json"}),
+		0);
 	const auto document = Json::parse(out);
 	EXPECT_EQ(document["ok"], true);
 	EXPECT_EQ(document["regions"].at(0)["findings"].size(), 2U);

@@ -80,7 +80,10 @@ TEST(PciDevices, survives_every_broken_capability_list)
 	tree.add("0000:00:03.0").msix(1, 0, 0, 0, 0x800).truncate(64);
 	tree.add("0000:00:04.0").msix(1, 0, 0, 0, 0x800).truncate(0x76);
 	tree.add("0000:00:05.0").truncate(0);
-	tree.add("0000:00:06.0").config(0x41, 0xfc, 1).config(0x06, 0x10, 2).config(0x34, 0xfc, 1)
+	tree.add("0000:00:06.0")
+		.config(0x41, 0xfc, 1)
+		.config(0x06, 0x10, 2)
+		.config(0x34, 0xfc, 1)
 		.config(0xfc, 0x11, 1);
 	for (const auto& device : PciDevices(tree.root()).all()) {
 		EXPECT_FALSE(device.capabilities_known) << device.sbdf.str();
@@ -101,7 +104,10 @@ TEST(PciDevices, a_device_that_answers_ones_decodes_nothing)
 TEST(PciDevices, a_virtual_function_decodes_through_its_physical_one)
 {
 	PciTree tree;
-	tree.add("0000:03:02.0").command(4).config(0, 0xffffffff, 4).link("physfn", "../0000:03:00.0");
+	tree.add("0000:03:02.0")
+		.command(4)
+		.config(0, 0xffffffff, 4)
+		.link("physfn", "../0000:03:00.0");
 	const PciDevices devices(tree.root());
 	EXPECT_TRUE(devices.read(at("03:02.0")).is_virtual_function);
 	EXPECT_TRUE(devices.read(at("03:02.0")).memory_decode);
@@ -117,8 +123,8 @@ TEST(PciDevices, an_absent_device_has_its_message)
 		(Said{"no PCI device 0000:82:00.0 in this domain [no-device]",
 			"did you mean 0000:81:00.0? xen-iomemgrant bars", 3}));
 	EXPECT_EQ(error_of([&] { return devices.resources(at("02:1f.7")); }),
-		(Said{"no PCI device 0000:02:1f.7 in this domain [no-device]", "xen-iomemgrant bars",
-			3}));
+		(Said{"no PCI device 0000:02:1f.7 in this domain [no-device]",
+			"xen-iomemgrant bars", 3}));
 	EXPECT_TRUE(PciDevices(tree.root() / "absent").addresses().empty());
 }
 

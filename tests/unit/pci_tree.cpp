@@ -71,8 +71,8 @@ PciTree::Device& PciTree::Device::driver(const std::string& name)
 void PciTree::Device::set(
 	unsigned index, std::uint64_t start, std::uint64_t size, std::uint64_t flags)
 {
-	resources_[index] =
-		fmt::format("{:#018x} {:#018x} {:#018x}\n", start, size ? start + size - 1 : 0, flags);
+	resources_[index] = fmt::format(
+		"{:#018x} {:#018x} {:#018x}\n", start, size ? start + size - 1 : 0, flags);
 }
 
 PciTree::Device& PciTree::Device::memory(

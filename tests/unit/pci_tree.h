@@ -9,8 +9,8 @@
 namespace iomemgrant
 {
 
-/// A folder like /sys/bus/pci/devices, written for one test and removed after it.  Prefers memory to
-/// a disk: tests of 256 devices are to take milliseconds.
+/// A folder like /sys/bus/pci/devices, written for one test and removed after it.  Prefers memory
+/// to a disk: tests of 256 devices are to take milliseconds.
 class PciTree
 {
 public:
@@ -28,7 +28,10 @@ public:
 		Device& memory64(unsigned bar, std::uint64_t start, std::uint64_t size);
 		Device& io(unsigned bar, std::uint64_t start, std::uint64_t size);
 		Device& unassigned(unsigned bar, std::uint64_t size);
-		Device& rom(std::uint64_t start, std::uint64_t size) { return memory(6, start, size); }
+		Device& rom(std::uint64_t start, std::uint64_t size)
+		{
+			return memory(6, start, size);
+		}
 		Device& driver(const std::string& name);
 		/// Base class, sub-class, interface.
 		Device& class_code(std::uint32_t code)
@@ -52,7 +55,8 @@ public:
 	private:
 		friend class PciTree;
 		explicit Device(std::filesystem::path folder);
-		void set(unsigned index, std::uint64_t start, std::uint64_t size, std::uint64_t flags);
+		void set(unsigned index, std::uint64_t start, std::uint64_t size,
+			std::uint64_t flags);
 
 		std::filesystem::path folder_;
 		std::string driver_;

@@ -44,19 +44,22 @@ TEST_F(Safety, an_idle_device_may_be_granted)
 
 TEST_F(Safety, bars_that_are_no_memory)
 {
-	tree.add(nic).memory(0, 0xfe000000, 0x1000).memory64(2, 0xdd000000, 0x8000).io(4, 0xc000, 32);
+	tree.add(nic)
+		.memory(0, 0xfe000000, 0x1000)
+		.memory64(2, 0xdd000000, 0x8000)
+		.io(4, 0xc000, 32);
 	tree.add("0000:04:00.0").io(0, 0xd000, 32).unassigned(2, 0x4000);
 	tree.add("0000:05:00.0");
 	EXPECT_EQ(against("03:00.0/4"),
 		(Findings{{"0000:03:00.0 BAR4 is an I/O port range, not memory [bar-io]",
 			"memory BARs: 0, 2", 3}}));
 	EXPECT_EQ(against("03:00.0/3"),
-		(Findings{{"0000:03:00.0 BAR3 is the upper half of 64-bit BAR2 [bar-upper-half]", "",
-			3}}));
+		(Findings{{"0000:03:00.0 BAR3 is the upper half of 64-bit BAR2 [bar-upper-half]",
+			"", 3}}));
 	EXPECT_EQ(against("03:00.0/5"),
 		(Findings{{"0000:03:00.0 has no BAR5 [no-bar]", "memory BARs: 0, 2", 3}}));
-	EXPECT_EQ(against("05:00.0/0"),
-		(Findings{{"0000:05:00.0 has no BAR0 [no-bar]", "this device has no memory BAR", 3}}));
+	EXPECT_EQ(against("05:00.0/0"), (Findings{{"0000:05:00.0 has no BAR0 [no-bar]",
+						"this device has no memory BAR", 3}}));
 	EXPECT_EQ(against("04:00.0/2"),
 		(Findings{{"BAR2 has no address (firmware or kernel did not assign it) "
 			   "[bar-unassigned]",
@@ -74,7 +77,8 @@ TEST_F(Safety, ranges_outside_the_bar)
 	const PciDevices devices(tree.root());
 	const auto sbdf = *Sbdf::parse(nic);
 	const auto slug = [&](std::uint64_t offset, std::uint64_t length) {
-		return std::string(unsafe(devices, {sbdf, 2, offset, length}, {}).at(0).kind().slug);
+		return std::string(
+			unsafe(devices, {sbdf, 2, offset, length}, {}).at(0).kind().slug);
 	};
 	EXPECT_EQ(slug(0x4100, 0x1000), "unaligned");
 	EXPECT_EQ(slug(0x4000, 0), "empty-range");
@@ -96,10 +100,13 @@ TEST_F(Safety, pages_of_msix)
 	EXPECT_EQ(against("04:00.0/0"),
 		(Findings{{"pages 0-1 of BAR0 hold the MSI-X table; Xen keeps them read-only and a "
 			   "guest write would crash the guest [msix-table]",
-				  "exclude them (0@20K+44K) or use --read-only --allow=msix-table", 6},
-			{"page 4 of BAR0 holds the MSI-X pending bits; Xen keeps it read-only and a "
+				  "exclude them (0@20K+44K) or use --read-only --allow=msix-table",
+				  6},
+			{"page 4 of BAR0 holds the MSI-X pending bits; Xen keeps it read-only and "
+			 "a "
 			 "guest write would crash the guest [msix-table]",
-				"exclude it (0@20K+44K) or use --read-only --allow=msix-table", 6}}));
+				"exclude it (0@20K+44K) or use --read-only --allow=msix-table",
+				6}}));
 	EXPECT_EQ(against("04:00.0/0@0+4K").at(0).hint,
 		"choose another range, or use --read-only --allow=msix-table");
 }
@@ -119,7 +126,8 @@ TEST_F(Safety, pages_shared_with_another_bar)
 	tree.add("0000:00:1f.3").memory(0, 0xfebd9400, 0x100).io(1, 0xfebd9000, 0x20);
 	const Findings shared{{"BAR5 (256 bytes) shares page 0xfebd9000 with 0000:00:1f.3 BAR0; "
 			       "granting it would expose that device [shared-page]",
-		"boot dom0 with pci=resource_alignment=12@0000:00:1f.2, or --allow=shared-page", 6}};
+		"boot dom0 with pci=resource_alignment=12@0000:00:1f.2, or --allow=shared-page",
+		6}};
 	EXPECT_EQ(against("00:1f.2/5"), shared);
 	EXPECT_EQ(against("00:1f.2/5", "shared-page"), Findings{});
 	EXPECT_EQ(against("00:1f.2/0"), Findings{});
@@ -149,9 +157,10 @@ TEST_F(Safety, a_bus_master)
 {
 	tree.add(nic).memory(0, 0xfe000000, 0x1000).command(6);
 	EXPECT_EQ(against("03:00.0/0"),
-		(Findings{{"0000:03:00.0 can do DMA (bus master on); write access may let web1 read "
-			   "and write all of dom0's memory [dma-capable]",
-			"grant only doorbell pages and pass --allow=dma-capable", 6}}));
+		(Findings{
+			{"0000:03:00.0 can do DMA (bus master on); write access may let web1 read "
+			 "and write all of dom0's memory [dma-capable]",
+				"grant only doorbell pages and pass --allow=dma-capable", 6}}));
 	EXPECT_EQ(against("03:00.0/0", "dma-capable"), Findings{});
 }
 
@@ -172,11 +181,15 @@ TEST_F(Safety, a_device_that_does_not_decode)
 
 TEST_F(Safety, a_device_dom0_depends_on)
 {
-	tree.add("0000:00:02.0").memory(0, 0xfe000000, 0x1000).class_code(0x030000).file("boot_vga", "1\n");
+	tree.add("0000:00:02.0")
+		.memory(0, 0xfe000000, 0x1000)
+		.class_code(0x030000)
+		.file("boot_vga", "1\n");
 	tree.add("0000:00:00.0").memory(0, 0xfe100000, 0x1000).class_code(0x060000);
-	EXPECT_EQ(against("00:02.0/0"),
-		(Findings{{"0000:00:02.0 is the boot display; the host itself depends on it [critical-device]",
-			"pass --allow=critical-device if you are sure", 6}}));
+	EXPECT_EQ(
+		against("00:02.0/0"), (Findings{{"0000:00:02.0 is the boot display; the host "
+						 "itself depends on it [critical-device]",
+					      "pass --allow=critical-device if you are sure", 6}}));
 	EXPECT_EQ(against("00:00.0/0").at(0).text,
 		"0000:00:00.0 is a bridge; the host itself depends on it [critical-device]");
 	EXPECT_EQ(against("00:00.0/0", "critical-device"), Findings{});
@@ -193,7 +206,11 @@ TEST_F(Safety, interrupt_controllers_are_never_lent)
 
 TEST_F(Safety, everything_is_said_at_once_worst_first)
 {
-	tree.add(nic).memory(0, 0xfe000000, 0x1000).msix(1, 0, 0, 0, 0x800).command(4).driver("nvme");
+	tree.add(nic)
+		.memory(0, 0xfe000000, 0x1000)
+		.msix(1, 0, 0, 0, 0x800)
+		.command(4)
+		.driver("nvme");
 	std::string slugs;
 	for (const auto& said : against("03:00.0/0"))
 		slugs += said.text.substr(said.text.rfind('['));

@@ -78,7 +78,8 @@ struct PciDevice {
 	bool capabilities_known = false;
 	std::optional<Msix> msix;
 
-	/// A driver that may touch the registers; one that only holds the device for a guest does not.
+	/// A driver that may touch the registers; one that only holds the device for a guest does
+	/// not.
 	bool has_active_driver() const;
 	std::vector<unsigned> memory_bars() const;
 	const PciBar& bar(unsigned index) const { return resources.bars.at(index); }

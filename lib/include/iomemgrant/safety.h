@@ -25,8 +25,8 @@ struct Hazard {
 };
 
 /// All that speaks against granting @region for writing, worst first.
-std::vector<Hazard> hazards(const PciDevices& devices, const Region& region,
-	std::string_view grantee = "the guest");
+std::vector<Hazard> hazards(
+	const PciDevices& devices, const Region& region, std::string_view grantee = "the guest");
 
 /// Settles the length of what the user named: up to the end of the BAR where none was given.  A
 /// part that does not exist stays as it is, for unsafe() to refuse.  Throws Error no-device.
@@ -37,8 +37,9 @@ Region settle(const PciDevices& devices, const RegionSpec& spec);
 void require_present(const PciDevices& devices, const Region& region);
 
 /// The reasons among hazards() that @allow does not lift.
-/// MSI-X is never lifted: that override is for read-only grants.  @grantee names the domain in messages.  The kernel module repeats these checks on its own
-/// data: what is found here is advice with a reason, not the barrier.
+/// MSI-X is never lifted: that override is for read-only grants.  @grantee names the domain in
+/// messages.  The kernel module repeats these checks on its own data: what is found here is advice
+/// with a reason, not the barrier.
 std::vector<Error> unsafe(const PciDevices& devices, const Region& region, const AllowSet& allow,
 	std::string_view grantee = "the guest");
 
