@@ -100,7 +100,7 @@ def test_help_needs_nothing(bench):
 
 def test_each_missing_layer_has_its_own_message(bench, pv, unchanged):
     grant = f"xen-iomemgrant grant {unchanged.name} {EDU}/0@0+4K"
-    result = bench.dom0(f"mv /dev/xen/iomemgrant /root/; {grant}; rc=$?; mv /root/iomemgrant /dev/xen/; exit $rc")
+    result = bench.dom0(f"mv /dev/xen/iomemgrant /dev/away; {grant}; rc=$?; mv /dev/away /dev/xen/iomemgrant; exit $rc")
     assert result.rc == 9 and "[no-module]" in result.err, result.text
     result = unchanged.run(f"xen-iomemgrant grant x {EDU}/0@0+4K")
     assert result.rc == 9 and "[not-dom0]" in result.err, result.text
