@@ -9,6 +9,7 @@
 
 #include <asm/xen/hypercall.h>
 #include <asm/xen/page.h>
+#include <xen/interface/memory.h>
 #include <xen/interface/physdev.h>
 #include <xen/xen.h>
 
@@ -80,7 +81,10 @@ static int cmd_replace(struct hvtest_reply *r, const struct hvtest_args *a)
 	return 0;
 }
 
-/* map_many DOM REF FLAGS ADDR COUNT: the same reference over and over, until one is refused */
+/*
+ * map_many DOM REF FLAGS ADDR COUNT: the same reference over and over, until one is refused.  ADDR
+ * advances by a page per operation where it is not 0.
+ */
 static int cmd_map_many(struct hvtest_reply *r, const struct hvtest_args *a)
 {
 	u32 *handles, handle;
@@ -91,7 +95,8 @@ static int cmd_map_many(struct hvtest_reply *r, const struct hvtest_args *a)
 	if (!handles)
 		return -ENOMEM;
 	for (n = 0; n < a->v[4]; n++) {
-		status = hvtest_map(a->v[0], a->v[1], a->v[2], a->v[3], &handle, &bus);
+		status = hvtest_map(a->v[0], a->v[1], a->v[2],
+				    a->v[3] ? a->v[3] + n * PAGE_SIZE : 0, &handle, &bus);
 		if (status)
 			break;
 		handles[n] = handle;
@@ -265,6 +270,48 @@ static int cmd_loop_copy(struct hvtest_reply *r, const struct hvtest_args *a)
 	return 0;
 }
 
+/*
+ * physmap OP ARG GFN: what a translated guest can do to its own physmap.  OP 0 removes GFN, 1 gives
+ * the page back, 2 puts the page of ARG (a gfn) there, 3 its shared info, 4 a grant table frame.
+ */
+static int cmd_physmap(struct hvtest_reply *r, const struct hvtest_args *a)
+{
+	xen_pfn_t gfn = a->v[2];
+	struct xen_remove_from_physmap remove = { .domid = DOMID_SELF, .gpfn = gfn };
+	struct xen_memory_reservation give = {
+		.domid = DOMID_SELF, .nr_extents = 1, .extent_order = 0,
+	};
+	struct xen_add_to_physmap add = { .domid = DOMID_SELF, .gpfn = gfn };
+	int rc;
+
+	switch (a->v[0]) {
+	case 0:
+		rc = HYPERVISOR_memory_op(XENMEM_remove_from_physmap, &remove);
+		break;
+	case 1:
+		set_xen_guest_handle(give.extent_start, &gfn);
+		rc = HYPERVISOR_memory_op(XENMEM_decrease_reservation, &give);
+		break;
+	case 2:
+		add.space = XENMAPSPACE_gmfn;
+		add.idx = a->v[1];
+		rc = HYPERVISOR_memory_op(XENMEM_add_to_physmap, &add);
+		break;
+	case 3:
+		add.space = XENMAPSPACE_shared_info;
+		rc = HYPERVISOR_memory_op(XENMEM_add_to_physmap, &add);
+		break;
+	case 4:
+		add.space = XENMAPSPACE_grant_table;
+		rc = HYPERVISOR_memory_op(XENMEM_add_to_physmap, &add);
+		break;
+	default:
+		return -EINVAL;
+	}
+	hvtest_say(r, "rc=%d", rc);
+	return 0;
+}
+
 /* prepare_msix SEG BUS DEVFN: makes Xen take a device's MSI-X table pages for itself */
 static int cmd_prepare_msix(struct hvtest_reply *r, const struct hvtest_args *a)
 {
@@ -288,6 +335,7 @@ const struct hvtest_command hvtest_mapper_commands[] = {
 	{ "cache_flush", "BUS_ADDR|REF OP", 2, 2, cmd_cache_flush },
 	{ "loop", "N DOM REF FLAGS [ADDR]", 4, 5, cmd_loop },
 	{ "loop_copy", "N DOM REF", 3, 3, cmd_loop_copy },
+	{ "physmap", "OP ARG GFN", 3, 3, cmd_physmap },
 	{ "prepare_msix", "SEG BUS DEVFN [RELEASE]", 3, 4, cmd_prepare_msix },
 	{ }
 };
