@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One guest, from xl create to its end."""
+
+import time
+
+from .channel import Channel
+from .errors import BenchError, CommandTimeout
+
+KERNEL_LINE = "loglevel=4 panic=1 oops=panic"
+
+
+class Job:
+    """A command that runs on in a guest after start() has returned."""
+
+    def __init__(self, guest, number, command):
+        self.guest = guest
+        self.command = command
+        self._file = f"/run/bench-job.{number}"
+
+    def output(self):
+        return self.guest.run(f"cat {self._file}.out").out
+
+    def status(self):
+        """Exit status, None while it runs."""
+        text = self.guest.run(f"cat {self._file}.rc 2>/dev/null").out.strip()
+        return int(text) if text else None
+
+    def wait(self, timeout=30):
+        deadline = time.monotonic() + timeout
+        while (status := self.status()) is None:
+            if time.monotonic() > deadline:
+                raise CommandTimeout(f"{self.guest.name}: still running: {self.command}")
+        return status
+
+    def wait_for_output(self, text, timeout=30):
+        deadline = time.monotonic() + timeout
+        while text not in (seen := self.output()):
+            if time.monotonic() > deadline or self.status() is not None:
+                raise AssertionError(f"{self.guest.name}: '{text}' not printed by {self.command}:\n{seen}")
+        return seen
+
+
+class Guest:
+    """A Linux guest with one vCPU; `run()` needs no network.
+
+    type is pv, pvh or hvm; extra goes into xl's configuration literally; options
+    go to its kernel.  With module=False the guest knows nothing of the product.
+    """
+
+    def __init__(self, bench, name, type="pv", memory=192, vcpus=1, module=True, extra="", options="",
+                 timeout=90, wait=True):
+        self.bench = bench
+        self.name = name
+        self.type = type
+        self._jobs = 0
+        self._channel = None
+        if not bench.free_ports:
+            raise BenchError("no console port is free: too many guests")
+        self._port = bench.free_ports.pop(0)
+        console = "/dev/ttyS0" if type == "hvm" else "/dev/hvc0"
+        line = (f"console={'ttyS0' if type == 'hvm' else 'hvc0'} {KERNEL_LINE} bench.console={console} "
+                f"bench.hostname={name} {'' if module else 'bench.nomodule '}{options}")
+        config = [f'name="{name}"', f'type="{type}"', f"memory={memory}", f"vcpus={vcpus}",
+                  'kernel="/boot/vmlinux"', 'ramdisk="/boot/guest.cpio"', f'extra="{line}"',
+                  'on_crash="preserve"', 'on_reboot="destroy"', extra]
+        if type == "hvm":
+            config[4] = 'kernel="/boot/vmlinuz"'
+            config += ['vnc=0', 'vga="none"', 'serial="pty"', 'device_model_version="qemu-xen"',
+                       'device_model_override="/usr/libexec/xen-qemu-system-i386"']
+        bench.put(f"/etc/xen/{name}.cfg", "\n".join(config) + "\n")
+        created = bench.dom0(f"xl create /etc/xen/{name}.cfg", timeout=timeout)
+        if created.rc:
+            bench.free_ports.append(self._port)
+            raise BenchError(f"xl create {name}: {created.text}")
+        bench.guests[name] = self
+        self.domid = int(bench.dom0(f"xl domid {name}").check().out)
+        if wait:
+            self._connect(timeout)
+
+    def _connect(self, timeout):
+        node = "serial/0/tty" if self.type == "hvm" else "console/tty"
+        tty = self.bench.dom0(f"xenstore-read /local/domain/{self.domid}/{node}").check().out.strip()
+        self.bench.dom0(f"setsid bench-agent relay /dev/vport*p{self._port} {tty} >/dev/null 2>&1 &").check()
+        self._channel = Channel(self.bench._directory / f"port{self._port}", self.name, self.bench.alive)
+        try:
+            self._channel.wait_ready(timeout)
+        except CommandTimeout as error:
+            raise CommandTimeout(f"{error}\n{self.bench.guest_log(self.name)[-4000:]}") from None
+
+    def run(self, command, timeout=60):
+        """Run a shell command in the guest."""
+        return self._channel.run(command, timeout)
+
+    def start(self, command):
+        """Start a shell command in the guest and leave it running."""
+        self._jobs += 1
+        file = f"/run/bench-job.{self._jobs}"
+        self.run(f"( ( {command} ) > {file}.out 2>&1; echo $? > {file}.rc ) </dev/null >/dev/null 2>&1 &").check()
+        return Job(self, self._jobs, command)
+
+    def log(self):
+        return self.bench.guest_log(self.name)
+
+    @property
+    def uuid(self):
+        path = self.bench.dom0(f"xenstore-read /local/domain/{self.domid}/vm").check().out.strip()
+        return path.rsplit("/", 1)[1]
+
+    def destroy(self):
+        """xl destroy: the guest gets no chance to tidy up."""
+        self.bench.dom0(f"xl destroy {self.name}", timeout=60).check()
+        self.gone()
+
+    def gone(self):
+        """Forget a guest that has ended by itself."""
+        if self.bench.guests.pop(self.name, None) is None:
+            return
+        if self._channel:
+            self._channel.close()
+            self._channel = None
+        self.bench.free_ports.append(self._port)

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One machine: QEMU, Xen and dom0, from power-on to power-off."""
+
+import ctypes
+import json
+import os
+import queue
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from . import images
+from .channel import Channel
+from .errors import BenchError, HostDied
+from .guest import Guest
+
+DOM0_PORTS = 4
+GUEST_PORTS = 12
+
+# The host is gone, or as good as gone.
+DEATH = re.compile(
+    r"Panic on CPU|FATAL TRAP|Xen BUG at|Assertion '.*' failed|Fatal page fault|DOUBLE FAULT"
+    r"|Kernel panic|Domain 0 crashed|Hardware Dom0 (crashed|halted|shutdown)|Reboot in|rebooting machine"
+)
+# Something that no test may pass over.
+ALARM = re.compile(
+    r"Xen WARN at|domain_crash called from|Domain \d+ \(vcpu#\d+\) crashed|BUG:|kernel BUG at|Oops"
+    r"|WARNING: CPU:|general protection fault|Call Trace|Triple fault|UBSAN:|possible deadlock|leaked"
+)
+
+
+def device_edu(address="10.0"):
+    return ["-device", f"edu,addr={address}"]
+
+
+class Bench:
+    """Boots on construction; use as a context manager, or call close().
+
+    `xen` is a hypervisor image (None: Debian's own), `devices` further QEMU
+    arguments, `ivshmem_size` the size of the shared memory device's BAR 2.
+    """
+
+    edu = "0000:00:10.0"
+    shm = "0000:00:11.0"
+
+    def __init__(self, xen=None, products=None, devices=(), ivshmem_size=1 << 20, hvm=False,
+                 xen_options="", dom0_options="", memory="3G", cpus=2, cpu="qemu64,+svm,+npt", iommu=False,
+                 boot_timeout=120, life=1800, logs=None):
+        self.logs = Path(logs or tempfile.mkdtemp(prefix="xen-iomemgrant-bench-"))
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self._temporary_logs = logs is None
+        self._directory = Path(tempfile.mkdtemp(prefix="xen-iomemgrant-qemu-"))
+        self.alarms = []
+        self.guests = {}
+        self._dead = None
+        self._console = []
+        self._qmp_socket = None
+        self._qemu = None
+        try:
+            self._start(xen, products, devices, ivshmem_size, hvm, xen_options, dom0_options, memory, cpus, cpu,
+                        iommu, life)
+            self._wait_for_dom0(boot_timeout)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, xen, products, devices, ivshmem_size, hvm, xen_options, dom0_options, memory, cpus, cpu,
+               iommu, life):
+        d = self._directory
+        initrd = images.Images(products, hvm).dom0(d)
+        self.ivshmem_file = d / "ivshmem"
+        with self.ivshmem_file.open("wb") as file:
+            file.truncate(ivshmem_size)
+        xen_line = ("console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all noreboot "
+                    f"dom0_mem=800M,max:800M dom0_max_vcpus=1 {xen_options}")
+        dom0_line = f"console=hvc0 loglevel=5 panic=-1 {dom0_options}"
+        arguments = [
+            "qemu-system-x86_64", "-machine", "q35", "-cpu", cpu, "-smp", str(cpus), "-m", memory,
+            "-accel", "tcg,thread=multi", "-display", "none", "-vga", "none", "-nic", "none", "-no-reboot",
+            "-monitor", "none", "-serial", "stdio",
+            "-serial", f"unix:{d}/shell,server=on,wait=off",
+            "-qmp", f"unix:{d}/qmp,server=on,wait=off",
+            "-kernel", str(xen or images.stock_xen()), "-append", xen_line,
+            "-initrd", f"{images.vmlinux()} {dom0_line},{initrd}",
+            "-device", "virtio-serial-pci,addr=1e.0,max_ports=31",
+        ]
+        for port in range(1, DOM0_PORTS + GUEST_PORTS + 1):
+            arguments += ["-chardev", f"socket,id=p{port},path={d}/port{port},server=on,wait=off",
+                          "-device", f"virtserialport,chardev=p{port},nr={port},name=bench.{port}"]
+        arguments += device_edu()
+        arguments += ["-object", f"memory-backend-file,id=shm,share=on,mem-path={self.ivshmem_file},size={ivshmem_size}",
+                      "-device", "ivshmem-plain,memdev=shm,addr=11.0"]
+        if iommu:
+            arguments += ["-device", "amd-iommu"]
+        arguments += list(devices)
+        self._qemu = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                      stderr=subprocess.STDOUT, preexec_fn=_die_with_parent)
+        threading.Thread(target=self._read_console, daemon=True).start()
+        self._deadline = threading.Timer(life, self._kill, [f"bench older than {life} s"])
+        self._deadline.daemon = True
+        self._deadline.start()
+
+    def _wait_for_dom0(self, timeout):
+        deadline = time.monotonic() + timeout
+        while not (self._directory / "port1").exists():
+            self.alive()
+            time.sleep(0.01)
+        self._ports = queue.Queue()
+        for port in range(1, DOM0_PORTS + 1):
+            channel = Channel(self._directory / f"port{port}", "dom0", self.alive)
+            if port == 1:
+                channel.wait_ready(deadline - time.monotonic())
+            self._ports.put(channel)
+        self.free_ports = list(range(DOM0_PORTS + 1, DOM0_PORTS + GUEST_PORTS + 1))
+
+    # The console.
+
+    def _read_console(self):
+        with (self.logs / "console.log").open("w", encoding="utf-8", errors="replace") as log:
+            for raw in self._qemu.stdout:
+                line = raw.decode(errors="replace").replace("\r", "").rstrip("\n")
+                log.write(line + "\n")
+                log.flush()
+                self._console.append(line)
+                if ALARM.search(line) or DEATH.search(line):
+                    self.alarms.append(line)
+                if DEATH.search(line) and not self._dead:
+                    # Let the register dump follow, then report.
+                    self._dead = f"host died: {line}"
+        if not self._dead:
+            self._dead = "QEMU ended"
+
+    def console(self):
+        """All lines Xen and dom0's kernel have printed so far."""
+        return list(self._console)
+
+    def alive(self):
+        if self._dead:
+            time.sleep(0.3)
+            raise HostDied(f"{self._dead}\n" + "\n".join(self._console[-40:]))
+
+    # Commands.
+
+    def dom0(self, command, timeout=60):
+        """Run a shell command in dom0; at most four at a time."""
+        channel = self._ports.get()
+        try:
+            return channel.run(command, timeout)
+        finally:
+            self._ports.put(channel)
+
+    def put(self, path, data, mode="644"):
+        """Write a file in dom0."""
+        import base64
+        data = data if isinstance(data, bytes) else data.encode()
+        for start in range(0, max(len(data), 1), 32768):
+            text = base64.b64encode(data[start:start + 32768]).decode()
+            self.dom0(f"echo {text} | base64 -d {'>>' if start else '>'} {path}").check()
+        self.dom0(f"chmod {mode} {path}").check()
+
+    def xenstore(self, path="/"):
+        """A snapshot of XenStore with permissions, one line a node."""
+        return self.dom0(f"xenstore-ls -fp {path}").check().out
+
+    def qmp(self, command, **arguments):
+        """A command to QEMU, for instance qmp("device_del", id="nic1")."""
+        if not self._qmp_socket:
+            self._qmp_socket = socket.socket(socket.AF_UNIX)
+            self._qmp_socket.connect(str(self._directory / "qmp"))
+            self._qmp_socket.settimeout(20)
+            self._qmp_file = self._qmp_socket.makefile("rw")
+            self._qmp_file.readline()
+            self.qmp("qmp_capabilities")
+        self._qmp_file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self._qmp_file.flush()
+        while True:
+            answer = json.loads(self._qmp_file.readline())
+            if "return" in answer:
+                return answer["return"]
+            if "error" in answer:
+                raise BenchError(f"qmp {command}: {answer['error']['desc']}")
+
+    def shell_socket(self):
+        """dom0's root shell on its second serial port, as a connected socket."""
+        shell = socket.socket(socket.AF_UNIX)
+        shell.connect(str(self._directory / "shell"))
+        return shell
+
+    # The host's view of the shared memory device.
+
+    def shm_read(self, offset, length):
+        with self.ivshmem_file.open("rb") as file:
+            file.seek(offset)
+            return file.read(length)
+
+    def shm_write(self, offset, data):
+        with self.ivshmem_file.open("r+b") as file:
+            file.seek(offset)
+            file.write(data)
+
+    # Guests.
+
+    def start_guest(self, name, type="pv", **settings):
+        """Create a guest and wait until it runs commands; see Guest for the settings."""
+        return Guest(self, name, type, **settings)
+
+    # The end.
+
+    def close(self):
+        """Power off hard and keep the logs if somebody named a place for them."""
+        if self._qemu:
+            self._save_guest_logs()
+            self._deadline.cancel()
+            self._kill("closed")
+            self._qemu.wait()
+            if self._qemu.stdin:
+                self._qemu.stdin.close()
+            self._qemu = None
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def guest_log(self, name):
+        """What a guest has printed on its console."""
+        return self.dom0(f"cat /var/log/xen/console/guest-{name}.log 2>/dev/null").out
+
+    def _save_guest_logs(self):
+        if self._dead or not hasattr(self, "free_ports"):
+            return
+        try:
+            for line in self.dom0("cd /var/log/xen/console && ls", timeout=5).out.split():
+                text = self.dom0(f"cat /var/log/xen/console/{line}", timeout=20).out
+                (self.logs / line).write_text(text)
+        except BenchError:
+            pass
+
+    def _kill(self, why):
+        if not self._dead:
+            self._dead = why
+        if self._qemu and self._qemu.poll() is None:
+            self._qemu.kill()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def _die_with_parent():
+    """QEMU must not outlive us, however we end."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    os.setpgid(0, 0)

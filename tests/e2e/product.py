@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The two commands under test, as tests want to call them."""
+
+import json
+import re
+
+SCHEMA = re.compile(r"xen-iomemgrant/[a-z]+/1")
+
+
+class Refusal:
+    """How a command that was refused ended."""
+
+    def __init__(self, result):
+        self.rc = result.rc
+        self.text = result.err
+        found = re.search(r"\[([a-z-]+)\]$", result.err.split("\n")[0])
+        self.slug = found and found[1]
+        self.hint = "\nhint: " in f"\n{result.err}"
+
+    def __repr__(self):
+        return f"exit {self.rc}: {self.text}"
+
+
+class Granter:
+    """xen-iomemgrant in dom0."""
+
+    def __init__(self, bench):
+        self.bench = bench
+
+    def run(self, arguments, timeout=60):
+        return self.bench.dom0(f"xen-iomemgrant {arguments}", timeout)
+
+    def json(self, arguments):
+        document = json.loads(self.run(f"--json {arguments}").check().out)
+        assert SCHEMA.fullmatch(document["schema"]) and document["ok"] is True
+        return document
+
+    def grant(self, guest, region, options=""):
+        """Grant and return the grant's entry of the JSON answer."""
+        document = self.json(f"grant {guest.name} {region} {options}")
+        assert document["changed"] is True
+        (grant,) = document["grants"]
+        return grant
+
+    def refused(self, arguments):
+        """Run what must fail, and return how."""
+        result = self.run(arguments)
+        assert result.rc != 0, f"accepted: xen-iomemgrant {arguments}\n{result.text}"
+        assert result.out == "", "an error belongs on stderr"
+        return Refusal(result)
+
+    def list(self):
+        return self.json("list")["grants"]
+
+    def revoke(self, *grants):
+        ids = " ".join(str(grant["id"]) for grant in grants)
+        return self.run(f"revoke {ids}").check()
+
+    def references(self):
+        """References and grants the module holds now."""
+        return self.bench.dom0("iomem-probe info").check().out.strip()
+
+
+class Agent:
+    """xen-iomemagent in a guest."""
+
+    def __init__(self, guest):
+        self.guest = guest
+
+    def run(self, arguments, timeout=60):
+        return self.guest.run(f"xen-iomemagent {arguments}", timeout)
+
+    def read(self, grant, offset, width=32):
+        return int(self.run(f"read {grant['id']} {offset:#x} --width={width}").check().out, 16)
+
+    def write(self, grant, offset, value, width=32):
+        self.run(f"write {grant['id']} {offset:#x} {value:#x} --width={width} --yes").check()
+
+    def list(self):
+        return json.loads(self.run("--json list").check().out)["grants"]
+
+
+def node(grant):
+    """The guest's character device of a grant."""
+    return f"/dev/xen/iomem/{grant['id']}"
