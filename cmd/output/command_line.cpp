@@ -108,7 +108,7 @@ std::optional<int> parse_command_line(CLI::App& app, const std::vector<std::stri
 		app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
 		return std::nullopt;
 	} catch (const CLI::CallForHelp&) {
-		out(innermost(app).help());
+		out(innermost(app).help(&innermost(app) == &app ? "" : app.get_name()));
 		return 0;
 	} catch (const CLI::CallForAllHelp&) {
 		out(app.help("", CLI::AppFormatMode::All));

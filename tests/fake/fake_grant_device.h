@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#ifndef FAKE_GRANT_DEVICE_H
+#define FAKE_GRANT_DEVICE_H
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include <iomemgrant/error.h>
+#include <iomemgrant/grant_device.h>
+
+namespace iomemgrant
+{
+
+/// A module that grants whatever it is asked for.
+class FakeGrantDevice final : public GrantDevice
+{
+public:
+	ModuleInfo facts{.api_version = 1, .can_grant = true, .hypervisor_support = true,
+		.translated = false, .counts_mapped = true, .gnttab_version = 1,
+		.max_pages = 1024, .max_refs = 8192, .nr_refs = 0, .nr_grants = 0};
+	std::vector<Grant> grants;
+	Uuid uuid;
+	/// errno of the grant call that fails, counted from 1.
+	std::optional<std::pair<int, int>> fail_grant;
+
+	ModuleInfo info() override { return facts; }
+
+	Grant grant(const GrantRequest& request) override
+	{
+		calls_++;
+		if (fail_grant && fail_grant->first == calls_)
+			throw Error::from_errno(fail_grant->second, "grant");
+		Grant made;
+		made.id = GrantId(next_id_++);
+		made.domid = request.domid;
+		made.uuid = uuid;
+		made.region = request.region;
+		made.refs = {2048, static_cast<std::uint32_t>(request.region.nr_pages())};
+		made.nr_mapped = 0;
+		grants.push_back(made);
+		return made;
+	}
+
+	Ended end(GrantId id) override
+	{
+		const auto found = std::find_if(grants.begin(), grants.end(),
+			[id](const Grant& grant) { return grant.id == id; });
+		if (found == grants.end())
+			throw Error(kind::no_grant, "no grant");
+		if (found->nr_mapped.value_or(0)) {
+			found->state = Grant::State::ending;
+			return Ended::still_mapped;
+		}
+		grants.erase(found);
+		return Ended::yes;
+	}
+
+	std::vector<Grant> list() override { return grants; }
+
+private:
+	int calls_ = 0;
+	std::uint64_t next_id_ = 17;
+};
+
+} // namespace iomemgrant
+
+#endif

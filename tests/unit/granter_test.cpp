@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <iomemgrant/granter.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <iomemgrant/revoker.h>
+
+#include "error_of.h"
+#include "fake/fake_grant_device.h"
+#include "fake/fake_hypervisor.h"
+#include "fake/fake_xenstore.h"
+
+using namespace iomemgrant;
+
+namespace
+{
+
+/// dom0 with one device, 0000:03:00.0, whose BAR2 has 32 KiB, and one guest, web1.
+class GranterTest : public ::testing::Test
+{
+protected:
+	GranterTest()
+		: root(std::filesystem::temp_directory_path() /
+			  fmt::format("granter-test-{}", getpid()))
+	{
+		const auto device = root / "0000:03:00.0";
+		std::filesystem::create_directories(device);
+		std::string config(64, '\0');
+		config[0] = '\x86';
+		config[1] = '\x80';
+		config[4] = 2; // memory decoding on, bus master off
+		std::ofstream(device / "config", std::ios::binary) << config;
+		std::ofstream(device / "resource")
+			<< "0x0 0x0 0x0\n0x0 0x0 0x0\n0xdd000000 0xdd007fff 0x140204\n0x0 0x0 0x0\n"
+			   "0xe000 0xe01f 0x40101\n0x0 0x0 0x0\n";
+		uuid = *Uuid::parse("6f0c1d2e-0011-4000-8000-00163e000001");
+		DomainInfo web1;
+		web1.id = Domid(5);
+		web1.uuid = uuid;
+		hypervisor.list = {DomainInfo{}, web1};
+		device_.uuid = uuid;
+		store.write("/local/domain/0/name", "Domain-0");
+		store.write("/local/domain/0/backend/console/5/0", "");
+		store.write("/local/domain/5/name", "web1");
+		store.write("/local/domain/5/device/console/0", "");
+		before = store.nodes;
+		host.now = [this] { return store.time; };
+	}
+	~GranterTest() override { std::filesystem::remove_all(root); }
+
+	/// The guest maps whatever it is offered, and lets go when asked.
+	void guest_cooperates()
+	{
+		store.guest = [this](FakeXenStore& xs) {
+			for (auto& grant : device_.grants) {
+				const PublicationPath path(Domid(0), grant.domid, grant.id);
+				const bool live = xs.read(path.backend("state")) == "4";
+				xs.write(path.frontend("state"), live ? "4" : "6");
+				grant.nr_mapped = live ? grant.refs.count : 0;
+			}
+		};
+	}
+
+	GrantOutcome grant(std::vector<std::string> regions, GrantOptions options = {})
+	{
+		std::vector<RegionSpec> specs;
+		for (const auto& region : regions)
+			specs.push_back(RegionSpec::parse(region));
+		return Granter(host).grant(DomainSpec::parse("web1"), specs, options);
+	}
+
+	void expect_nothing_left()
+	{
+		EXPECT_EQ(device_.grants.size(), 0U);
+		EXPECT_EQ(store.nodes, before);
+	}
+
+	std::filesystem::path root;
+	Uuid uuid;
+	FakeGrantDevice device_;
+	FakeXenStore store;
+	FakeHypervisor hypervisor;
+	std::map<std::string, std::string> before;
+	Host host{.device = device_, .store = store, .hypervisor = hypervisor, .pci = PciBus(root)};
+};
+
+} // namespace
+
+TEST_F(GranterTest, a_granted_region_is_mapped_listed_and_revoked_without_a_trace)
+{
+	guest_cooperates();
+	const auto outcome = grant({"03:00.0/2@16K+8K"});
+	EXPECT_TRUE(outcome.changed);
+	ASSERT_EQ(outcome.grants.size(), 1U);
+	EXPECT_EQ(outcome.grants[0].state(), GrantState::mapped);
+	EXPECT_EQ(outcome.grants[0].mapped_pages(), 2U);
+	EXPECT_FALSE(grant({"03:00.0/2@16K+8K"}).changed);
+
+	Domains domains(host);
+	const auto grants = take_inventory(host, domains);
+	ASSERT_EQ(grants.size(), 1U);
+	Revoker(host).revoke(grants[0], default_wait);
+	expect_nothing_left();
+}
+
+TEST_F(GranterTest, a_silent_guest_times_out_and_nothing_is_left)
+{
+	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}); }),
+		(Said{"web1 did not map g17 within 10s; grant withdrawn [peer-timeout]",
+			"is xen-iomemagent running in the guest? --no-wait leaves the offer open",
+			8}));
+	expect_nothing_left();
+}
+
+TEST_F(GranterTest, a_guest_that_fails_is_quoted_and_nothing_is_left)
+{
+	store.guest = [](FakeXenStore& xs) {
+		xs.write("/local/domain/5/device/iomem/17/error", "EINVAL bad refs");
+		xs.write("/local/domain/5/device/iomem/17/state", "6");
+	};
+	const auto said = error_of([&] { return grant({"03:00.0/2@0+4K"}); });
+	EXPECT_EQ(said.text,
+		"web1 could not map g17: EINVAL bad refs; grant withdrawn [guest-error]");
+	EXPECT_EQ(said.exit, 11);
+	expect_nothing_left();
+}
+
+TEST_F(GranterTest, when_the_second_region_fails_the_first_is_taken_back)
+{
+	device_.fail_grant = {2, ENOSPC};
+	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K", "03:00.0/2@4K+4K"}); }).exit, 7);
+	expect_nothing_left();
+}
+
+TEST_F(GranterTest, when_publishing_fails_nothing_is_left)
+{
+	store.fail_transaction = 1;
+	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}); }).exit, 7);
+	expect_nothing_left();
+}
+
+TEST_F(GranterTest, each_refusal_has_its_words_and_changes_nothing)
+{
+	EXPECT_EQ(error_of([&] { return grant({"03:00.0/4"}); }),
+		(Said{"0000:03:00.0 BAR4 is an I/O port range, not memory [bar-io]",
+			"memory BARs: 2", 3}));
+	EXPECT_EQ(error_of([&] { return grant({"03:00.0/3"}); }).text,
+		"0000:03:00.0 BAR3 is the upper half of 64-bit BAR2 [bar-upper-half]");
+	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0x7000+0x2000"}); }),
+		(Said{"0x7000+0x2000 ends at 0x9000, past BAR2's 0x8000 bytes [range-past-end]", "",
+			2}));
+	EXPECT_EQ(error_of([&] { return grant({"82:00.0/2"}); }),
+		(Said{"no PCI device 0000:82:00.0 in this domain [no-device]",
+			"xen-iomemgrant bars", 3}));
+	expect_nothing_left();
+}
+
+TEST_F(GranterTest, a_guest_that_keeps_the_pages_is_reported_and_the_grant_is_ending)
+{
+	guest_cooperates();
+	(void)grant({"03:00.0/2@16K+8K"});
+	store.guest = [](FakeXenStore&) {};
+	Domains domains(host);
+	const auto grants = take_inventory(host, domains);
+	EXPECT_EQ(error_of([&] {
+		Revoker(host).revoke(grants.at(0), default_wait);
+		return 0;
+	}).text,
+		"g17 still mapped by web1 (2 of 2 pages) after 10s [still-mapped]");
+	EXPECT_EQ(take_inventory(host, domains).at(0).state(), GrantState::revoking);
+}
