@@ -52,6 +52,7 @@ WRONG = [
 def unchanged(machine):
     """XenStore and the module before the first of these tests and after the last."""
     bench = machine.bench
+    machine.wait_for_guests()
     guest = machine.guest("pv")
     before = bench.xenstore(), bench.dom0("iomem-probe info").out
     yield guest
