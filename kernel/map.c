@@ -610,8 +610,11 @@ int map_mmap(struct iomem_map *map, struct vm_area_struct *vma, unsigned long fi
 	unsigned long nr = vma_pages(vma);
 	enum map_state state = READ_ONCE(map->state);
 
-	/* A private mapping would copy registers into memory on the first write. */
-	if (!(vma->vm_flags & VM_SHARED))
+	/*
+	 * A private mapping would copy registers into memory on the first write.  Not
+	 * VM_SHARED: mm takes that away when the file was opened for reading only.
+	 */
+	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 	if (vma->vm_flags & VM_EXEC)
 		return -EPERM;

@@ -106,7 +106,7 @@ Check check_hypervisor(const World& world)
 
 Check check_driver(const Roots& roots)
 {
-	if (!fs::is_directory(roots.sys / "bus/xen/drivers/iomem"))
+	if (!fs::is_directory(roots.sys / "bus/xen/drivers/xen_iomemgrant"))
 		return {"driver", Verdict::problem, "nothing here takes up devices of kind iomem",
 			"modprobe xen_iomemgrant, and see dmesg"};
 	return {"driver", Verdict::ok, "devices of kind iomem are taken up", ""};

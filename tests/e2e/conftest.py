@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Fixtures: one boot a session, shared by all tests; every test leaves it as it was."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -87,9 +86,13 @@ class Session:
             raise self._errors[kind]
         return self._guests[kind]
 
-    def close(self):
+    def wait_for_guests(self):
+        """Until nobody is being created any more, so that XenStore is quiet."""
         for thread in self._threads.values():
             thread.join()
+
+    def close(self):
+        self.wait_for_guests()
         self.bench.close()
 
 
@@ -146,8 +149,9 @@ def pvh(machine, bench):
 
 
 @pytest.fixture
-def granter(bench):
+def granter(machine, bench):
     """xen-iomemgrant in dom0.  What a test leaves granted is a failure of that test."""
+    machine.wait_for_guests()
     granter = Granter(bench)
     assert granter.list() == []
     return granter

@@ -52,6 +52,7 @@ WRONG = [
 def unchanged(machine):
     """XenStore and the module before the first of these tests and after the last."""
     bench = machine.bench
+    machine.wait_for_guests()
     guest = machine.guest("pv")
     before = bench.xenstore(), bench.dom0("iomem-probe info").out
     yield guest
@@ -79,14 +80,17 @@ def test_errors_are_json_too(bench, pv, unchanged):
     assert document["error"]["code"] == "bad-bar" and document["error"]["exit"] == 2
 
 
-def test_decoding_off_is_refused_until_allowed(bench, pv, unchanged):
-    enable = f"/sys/bus/pci/devices/{EDU}/enable"
-    bench.dom0(f"echo 0 > {enable}").check()
+def test_decoding_off_is_refused(bench, pv, unchanged):
+    # Bit 1 of the command register; sysfs's `enable` leaves it on when it is switched off.
+    def command(byte):
+        bench.dom0(f"printf '\\{byte:03o}' | dd of=/sys/bus/pci/devices/{EDU}/config bs=1 seek=4 conv=notrunc 2>&1").check()
+
+    command(0)
     try:
         result = bench.dom0(f"xen-iomemgrant grant {unchanged.name} {EDU}/0@0+4K")
         assert result.rc == 6 and "[decode-off]" in result.err, result.text
     finally:
-        bench.dom0(f"echo 1 > {enable}").check()
+        command(2)
 
 
 def test_help_needs_nothing(bench):
@@ -97,7 +101,7 @@ def test_help_needs_nothing(bench):
 
 def test_each_missing_layer_has_its_own_message(bench, pv, unchanged):
     grant = f"xen-iomemgrant grant {unchanged.name} {EDU}/0@0+4K"
-    result = bench.dom0(f"mv /dev/xen/iomemgrant /root/; {grant}; rc=$?; mv /root/iomemgrant /dev/xen/; exit $rc")
+    result = bench.dom0(f"mv /dev/xen/iomemgrant /dev/away; {grant}; rc=$?; mv /dev/away /dev/xen/iomemgrant; exit $rc")
     assert result.rc == 9 and "[no-module]" in result.err, result.text
     result = unchanged.run(f"xen-iomemgrant grant x {EDU}/0@0+4K")
     assert result.rc == 9 and "[not-dom0]" in result.err, result.text

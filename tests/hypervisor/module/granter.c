@@ -164,10 +164,13 @@ static int cmd_version(struct hvtest_reply *r, const struct hvtest_args *a)
 	int rc = 0;
 
 	if (set.version) {
+		unsigned int i;
+
+		/* Xen frees the status frames of version 2 only when nobody maps them. */
+		for (i = 0; i < MAX_FRAMES; i++)
+			if (status_va[i] && !hvtest_set_va(status_va[i], 0))
+				status_va[i] = 0;
 		rc = HYPERVISOR_grant_table_op(GNTTABOP_set_version, &set, 1);
-		/* The frames stay, the status frames do not. */
-		if (!rc)
-			memset(status_va, 0, sizeof(status_va));
 	}
 	hvtest_say(r, "rc=%d version=%d frames=%d", rc, table_version(), nr_frames_now());
 	return 0;

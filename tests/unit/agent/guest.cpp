@@ -63,7 +63,7 @@ Guest& Guest::with_file(const std::filesystem::path& path, const std::string& co
 
 Guest& Guest::with_module()
 {
-	for (const auto* directory : {"sys/class/iomemgrant", "sys/bus/xen/drivers/iomem",
+	for (const auto* directory : {"sys/class/iomemgrant", "sys/bus/xen/drivers/xen_iomemgrant",
 		     "sys/bus/xen/devices", "sys/module/xen_iomemgrant"})
 		std::filesystem::create_directories(root_ / directory);
 	with_file("sys/hypervisor/type", "xen\n");
