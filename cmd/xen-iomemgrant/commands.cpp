@@ -13,6 +13,8 @@ void add_commands(CLI::App& app, Command& command)
 	add_list(app, command);
 	add_show(app, command);
 	add_doctor(app, command);
+	add_bars(app, command);
+	add_check(app, command);
 	add_version(app, command);
 }
 

@@ -27,6 +27,8 @@ struct Command {
 };
 
 // Each declares one verb.
+void add_bars(CLI::App& app, Command& command);
+void add_check(CLI::App& app, Command& command);
 void add_grant(CLI::App& app, Command& command);
 void add_revoke(CLI::App& app, Command& command);
 void add_list(CLI::App& app, Command& command);

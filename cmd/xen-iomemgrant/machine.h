@@ -19,6 +19,8 @@ public:
 	virtual GrantDevice& device() = 0;
 	virtual XenStore& store() = 0;
 	virtual Hypervisor& hypervisor() = 0;
+	/// Needs no Xen.
+	virtual const PciDevices& pci() = 0;
 	/// Everything; throws what is missing first.
 	virtual Host& host() = 0;
 };

@@ -24,12 +24,14 @@ public:
 	GrantDevice& device() override;
 	XenStore& store() override;
 	Hypervisor& hypervisor() override;
+	const PciDevices& pci() override { return pci_; }
 	Host& host() override;
 
 private:
 	Interrupt interrupt_;
 	std::function<void(const std::string&)> trace_;
 	LogSink log_;
+	PciDevices pci_;
 	std::unique_ptr<GrantDevice> device_;
 	std::unique_ptr<XenStore> store_;
 	std::unique_ptr<Hypervisor> hypervisor_;

@@ -10,7 +10,7 @@ namespace iomemgrant
 namespace
 {
 
-constexpr AllowClass all[] = {AllowClass::driver_bound, AllowClass::dma_capable,
+constexpr AllowClass all_classes[] = {AllowClass::driver_bound, AllowClass::dma_capable,
 	AllowClass::msix_table, AllowClass::shared_page, AllowClass::prefetch_ro,
 	AllowClass::critical_device, AllowClass::no_agent, AllowClass::decode_off,
 	AllowClass::overlap};
@@ -48,7 +48,7 @@ AllowSet AllowSet::parse(std::string_view text)
 	while (true) {
 		const auto name = text.substr(0, text.find(','));
 		bool known = false;
-		for (const auto allow : all) {
+		for (const auto allow : all_classes) {
 			if (to_string(allow) == name) {
 				set.add(allow);
 				known = true;
@@ -56,7 +56,7 @@ AllowSet AllowSet::parse(std::string_view text)
 		}
 		if (!known) {
 			std::vector<std::string_view> names;
-			for (const auto allow : all)
+			for (const auto allow : all_classes)
 				names.push_back(to_string(allow));
 			throw Error(kind::bad_class,
 				fmt::format("'{}' is not a class --allow knows", name),
@@ -68,9 +68,17 @@ AllowSet AllowSet::parse(std::string_view text)
 	}
 }
 
+AllowSet AllowSet::all()
+{
+	AllowSet set;
+	for (const auto allow : all_classes)
+		set.add(allow);
+	return set;
+}
+
 bool AllowSet::lifts(ErrorKind refusal) const
 {
-	for (const auto allow : all) {
+	for (const auto allow : all_classes) {
 		if (has(allow) && to_string(allow) == refusal.slug)
 			return true;
 	}
@@ -80,7 +88,7 @@ bool AllowSet::lifts(ErrorKind refusal) const
 std::vector<std::string> AllowSet::names() const
 {
 	std::vector<std::string> found;
-	for (const auto allow : all) {
+	for (const auto allow : all_classes) {
 		if (has(allow))
 			found.emplace_back(to_string(allow));
 	}

@@ -152,7 +152,7 @@ GrantStatus inspect(Host& host, Domains& domains, const Grant& grant)
 	GrantStatus status;
 	status.grant = grant;
 	status.in_kernel = true;
-	status.device_present = host.pci.present(grant.region.sbdf);
+	status.device_present = host.pci.contains(grant.region.sbdf);
 	identify_domain(domains, status);
 	read_publication(host, status);
 	return status;

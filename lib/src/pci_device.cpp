@@ -2,225 +2,277 @@
 #include <iomemgrant/pci_device.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
-#include <fstream>
 #include <sstream>
+#include <tuple>
+#include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
+#include <iomemgrant/byte_size.h>
 #include <iomemgrant/error.h>
+
+#include "pci_config.h"
 
 namespace iomemgrant
 {
 
-namespace fs = std::filesystem;
-
 namespace
 {
 
-// linux/ioport.h: what the third column of `resource` means.
+namespace fs = std::filesystem;
+
+// include/linux/ioport.h: sysfs shows these bits, so they are an interface.
 constexpr std::uint64_t resource_io = 0x100;
 constexpr std::uint64_t resource_memory = 0x200;
 constexpr std::uint64_t resource_prefetch = 0x2000;
 constexpr std::uint64_t resource_64bit = 0x100000;
+constexpr std::uint64_t resource_disabled = 0x10000000;
 constexpr std::uint64_t resource_unset = 0x20000000;
 
-// PCI local bus specification: configuration space.
-constexpr std::size_t config_command = 4;
-constexpr std::size_t config_status = 6;
-constexpr std::size_t config_capabilities = 0x34;
-constexpr std::uint16_t command_memory = 2;
-constexpr std::uint16_t command_master = 4;
-constexpr std::uint16_t status_has_capabilities = 0x10;
-constexpr std::uint8_t capability_msix = 0x11;
-
-std::string read_text(const fs::path& path)
+// Up to @limit bytes of a file; absent when there is no such file.
+std::optional<std::string> read_file(const fs::path& path, std::size_t limit = 4096)
 {
-	std::ifstream file(path, std::ios::binary);
-	std::ostringstream text;
-	text << file.rdbuf();
-	return text.str();
-}
-
-std::string first_line(const fs::path& path)
-{
-	const auto text = read_text(path);
-	return text.substr(0, text.find('\n'));
-}
-
-/// Little-endian reads of configuration space; what lies beyond the end reads as 0.
-class Config
-{
-public:
-	explicit Config(std::string bytes) : bytes_(std::move(bytes)) {}
-
-	std::uint8_t byte(std::size_t at) const
-	{
-		return at < bytes_.size() ? static_cast<std::uint8_t>(bytes_[at]) : 0;
-	}
-	std::uint16_t word(std::size_t at) const
-	{
-		return static_cast<std::uint16_t>(byte(at) | byte(at + 1) << 8);
-	}
-	std::uint32_t dword(std::size_t at) const
-	{
-		return word(at) | static_cast<std::uint32_t>(word(at + 2)) << 16;
-	}
-
-	std::optional<std::size_t> capability(std::uint8_t id) const
-	{
-		if (!(word(config_status) & status_has_capabilities))
+	const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		const int errnum = errno;
+		if (errnum == ENOENT)
 			return std::nullopt;
-		// The list may loop on a broken device: there is room for 48 capabilities.
-		std::size_t at = byte(config_capabilities) & 0xfc;
-		for (int i = 0; i < 48 && at >= 0x40; i++) {
-			if (byte(at) == id)
-				return at;
-			at = byte(at + 1) & 0xfc;
-		}
-		return std::nullopt;
+		throw Error::from_errno(errnum, fmt::format("open {}", path.native()));
 	}
-
-private:
-	std::string bytes_;
-};
-
-std::vector<MsixPart> msix_parts(const Config& config)
-{
-	const auto at = config.capability(capability_msix);
-	if (!at)
-		return {};
-	const std::uint64_t entries = (config.word(*at + 2) & 0x7ff) + 1U;
-	const auto table = config.dword(*at + 4);
-	const auto pending = config.dword(*at + 8);
-	return {{table & 7, table & ~7U, entries * 16, "MSI-X table"},
-		{pending & 7, pending & ~7U, (entries + 63) / 64 * 8, "MSI-X pending bits"}};
+	std::string text(limit, '\0');
+	std::size_t length = 0;
+	ssize_t got;
+	while ((got = read(fd, text.data() + length, limit - length)) > 0)
+		length += static_cast<std::size_t>(got);
+	const int errnum = errno;
+	close(fd);
+	if (got < 0)
+		throw Error::from_errno(errnum, fmt::format("read {}", path.native()));
+	text.resize(length);
+	return text;
 }
 
-Bar parse_bar_line(unsigned index, const std::string& line)
+std::string read_word(const fs::path& path)
 {
-	std::uint64_t start = 0;
-	std::uint64_t end = 0;
-	std::uint64_t flags = 0;
-	std::istringstream columns(line);
-	columns >> std::hex >> start >> end >> flags;
-	Bar bar;
+	auto text = read_file(path).value_or("");
+	text.erase(std::find(text.begin(), text.end(), '\n'), text.end());
+	return text;
+}
+
+std::uint32_t parse_hex(std::string_view text)
+{
+	std::uint32_t value = 0;
+	const auto [stop, status] =
+		std::from_chars(text.data(), text.data() + text.size(), value, 16);
+	if (status != std::errc() || stop != text.data() + text.size())
+		throw Error(kind::io_error, fmt::format("'{}' is not a hexadecimal number", text));
+	return value;
+}
+
+std::pair<std::uint16_t, std::uint16_t> parse_ids(std::string_view text)
+{
+	const auto colon = std::min(text.find(':'), text.size() - !text.empty());
+	return {static_cast<std::uint16_t>(parse_hex(text.substr(0, colon))),
+		static_cast<std::uint16_t>(parse_hex(text.substr(colon + 1)))};
+}
+
+// One file with all identifiers and the driver: six fewer to open for each device.
+void parse_uevent(const std::string& text, PciDevice& device)
+{
+	std::istringstream lines(text);
+	std::string line;
+	while (std::getline(lines, line)) {
+		const auto equals = std::min(line.find('='), line.size());
+		const auto name = line.substr(0, equals);
+		const auto value = line.substr(std::min(equals + 1, line.size()));
+		if (name == "DRIVER")
+			device.driver = value;
+		else if (name == "PCI_CLASS")
+			device.class_code = parse_hex(value);
+		else if (name == "PCI_ID")
+			std::tie(device.id.vendor, device.id.device) = parse_ids(value);
+		else if (name == "PCI_SUBSYS_ID")
+			std::tie(device.id.subsystem_vendor, device.id.subsystem_device) =
+				parse_ids(value);
+	}
+}
+
+// The last part of what a link of sysfs points to.
+std::optional<std::string> link_name(const fs::path& path)
+{
+	std::error_code failed;
+	const auto target = fs::read_symlink(path, failed);
+	if (failed)
+		return std::nullopt;
+	return target.filename().native();
+}
+
+PciBar make_bar(unsigned index, std::uint64_t start, std::uint64_t end, std::uint64_t flags)
+{
+	PciBar bar;
 	bar.index = index;
-	if (!columns || !flags)
+	if (!(flags & (resource_io | resource_memory)))
 		return bar;
-	if (flags & resource_memory)
-		bar.kind = Bar::Kind::memory;
-	else if (flags & resource_io)
-		bar.kind = Bar::Kind::io;
-	bar.address = start;
-	bar.size = end >= start && end ? end - start + 1 : 0;
+	bar.type = flags & resource_io ? PciBar::Type::io : PciBar::Type::memory;
+	bar.size = end < start ? 0 : end - start + 1;
 	bar.is_64bit = flags & resource_64bit;
 	bar.prefetchable = flags & resource_prefetch;
-	bar.unassigned = flags & resource_unset || start == 0;
+	bar.unassigned = !start || !bar.size || flags & (resource_unset | resource_disabled);
+	bar.address = bar.unassigned ? 0 : start;
 	return bar;
 }
 
-std::optional<unsigned> link_number(const fs::path& link)
+PciResources parse_resources(const std::string& text)
 {
-	std::error_code ignored; // no link: no group
-	const auto name = fs::read_symlink(link, ignored).filename().string();
-	unsigned number = 0;
-	const auto [end, status] = std::from_chars(name.data(), name.data() + name.size(), number);
-	if (name.empty() || status != std::errc() || end != name.data() + name.size())
-		return std::nullopt;
-	return number;
+	PciResources found;
+	std::istringstream lines(text);
+	for (unsigned index = 0; index <= found.bars.size(); index++) {
+		std::uint64_t start = 0, end = 0, flags = 0;
+		lines >> std::hex >> start >> end >> flags;
+		auto& bar = index < found.bars.size() ? found.bars[index] : found.rom;
+		bar = lines ? make_bar(index, start, end, flags) : PciBar{.index = index};
+		const bool upper = index && index < found.bars.size() &&
+				   found.bars[index - 1].is_memory() &&
+				   found.bars[index - 1].is_64bit;
+		if (upper && bar.type == PciBar::Type::absent)
+			bar.type = PciBar::Type::upper_half;
+	}
+	return found;
+}
+
+// The present device that @sbdf is most likely a mistyped form of.
+std::optional<Sbdf> nearest(const std::vector<Sbdf>& present, const Sbdf& sbdf)
+{
+	const auto text = sbdf.str();
+	for (const auto& candidate : present) {
+		const auto other = candidate.str();
+		std::size_t differing = text.size() == other.size() ? 0 : 2;
+		for (std::size_t i = 0; differing < 2 && i < text.size(); i++)
+			differing += text[i] != other[i];
+		if (differing < 2)
+			return candidate;
+	}
+	return std::nullopt;
 }
 
 } // namespace
 
+std::uint64_t PciBar::first_page() const
+{
+	return page_round_down(address);
+}
+
+std::uint64_t PciBar::end_page() const
+{
+	return page_round_up(address + size);
+}
+
+std::uint64_t PciBar::nr_pages() const
+{
+	return (end_page() - first_page()) / page_size;
+}
+
 bool PciDevice::has_active_driver() const
 {
-	return !driver.empty() && driver != "pciback" && driver != "pci-stub" &&
-		driver != "vfio-pci";
+	constexpr std::string_view holders[] = {"pciback", "xen-pciback", "vfio-pci", "pci-stub"};
+	return driver &&
+	       std::find(std::begin(holders), std::end(holders), *driver) == std::end(holders);
 }
 
 std::vector<unsigned> PciDevice::memory_bars() const
 {
 	std::vector<unsigned> found;
-	for (const auto& bar : bars) {
-		if (bar.kind == Bar::Kind::memory)
+	for (const auto& bar : resources.bars) {
+		if (bar.is_memory())
 			found.push_back(bar.index);
 	}
 	return found;
 }
 
-std::vector<Sbdf> PciBus::devices() const
+PciDevices::PciDevices(fs::path root) : root_(std::move(root)) {}
+
+const std::vector<Sbdf>& PciDevices::addresses() const
 {
+	if (addresses_)
+		return *addresses_;
 	std::vector<Sbdf> found;
-	std::error_code ignored; // no such directory: no PCI
-	for (const auto& entry : fs::directory_iterator(root_, ignored)) {
-		if (const auto sbdf = Sbdf::parse(entry.path().filename().string()))
+	std::error_code failed;
+	for (fs::directory_iterator entry(root_, failed), end; !failed && entry != end;
+		entry.increment(failed)) {
+		if (const auto sbdf = Sbdf::parse(entry->path().filename().native()))
 			found.push_back(*sbdf);
 	}
+	// A kernel without PCI has no such folder, and so no devices.
+	if (failed && failed.value() != ENOENT)
+		throw Error::from_errno(failed.value(), fmt::format("list {}", root_.native()));
 	std::sort(found.begin(), found.end());
+	return addresses_.emplace(std::move(found));
+}
+
+bool PciDevices::contains(const Sbdf& sbdf) const
+{
+	const auto& present = addresses();
+	return std::binary_search(present.begin(), present.end(), sbdf);
+}
+
+std::vector<PciDevice> PciDevices::all() const
+{
+	std::vector<PciDevice> found;
+	for (const auto& sbdf : addresses())
+		found.push_back(read(sbdf));
 	return found;
 }
 
-bool PciBus::present(Sbdf sbdf) const
+void PciDevices::require(const Sbdf& sbdf) const
 {
-	std::error_code ignored; // absent is what we ask for
-	return fs::exists(root_ / sbdf.str() / "config", ignored);
+	if (contains(sbdf))
+		return;
+	const auto guess = nearest(addresses(), sbdf);
+	throw Error(kind::no_device, fmt::format("no PCI device {} in this domain", sbdf.str()),
+		guess ? fmt::format("did you mean {}? xen-iomemgrant bars", guess->str())
+		      : "xen-iomemgrant bars")
+		.with("bdf", sbdf.str());
 }
 
-std::array<Bar, 6> PciBus::bars(Sbdf sbdf) const
+const PciResources& PciDevices::resources(const Sbdf& sbdf) const
 {
-	std::array<Bar, 6> bars;
-	std::istringstream lines(read_text(root_ / sbdf.str() / "resource"));
-	std::string line;
-	for (unsigned i = 0; i < bars.size(); i++) {
-		bars[i].index = i;
-		if (std::getline(lines, line))
-			bars[i] = parse_bar_line(i, line);
-	}
-	for (unsigned i = 1; i < bars.size(); i++) {
-		if (bars[i - 1].kind == Bar::Kind::memory && bars[i - 1].is_64bit &&
-			bars[i].kind == Bar::Kind::none)
-			bars[i].kind = Bar::Kind::upper_half;
-	}
-	return bars;
+	if (const auto known = resources_.find(sbdf); known != resources_.end())
+		return known->second;
+	require(sbdf);
+	const auto text = read_file(root_ / sbdf.str() / "resource").value_or("");
+	return resources_.emplace(sbdf, parse_resources(text)).first->second;
 }
 
-std::optional<PciDevice> PciBus::device(Sbdf sbdf) const
+const PciDevice& PciDevices::read(const Sbdf& sbdf) const
 {
-	const auto directory = root_ / sbdf.str();
-	if (!present(sbdf))
-		return std::nullopt;
-	std::error_code ignored; // no link: no driver
-	const Config config(read_text(directory / "config"));
-
+	if (const auto known = devices_.find(sbdf); known != devices_.end())
+		return known->second;
 	PciDevice device;
 	device.sbdf = sbdf;
-	device.id = {config.word(0), config.word(2), config.word(0x2c), config.word(0x2e)};
-	device.class_code = config.dword(8) >> 8;
-	device.driver = fs::read_symlink(directory / "driver", ignored).filename().string();
-	device.power_state = first_line(directory / "power_state");
+	device.resources = resources(sbdf);
+	const auto folder = root_ / sbdf.str();
+	parse_uevent(read_file(folder / "uevent").value_or(""), device);
+	if (const auto group = link_name(folder / "iommu_group")) {
+		unsigned number = 0;
+		const auto* end = group->data() + group->size();
+		if (std::from_chars(group->data(), end, number).ptr == end)
+			device.iommu_group = number;
+	}
+	device.is_virtual_function = link_name(folder / "physfn").has_value();
+	constexpr std::uint32_t class_display = 0x03;
+	device.boot_vga =
+		device.class_code >> 16 == class_display && read_word(folder / "boot_vga") == "1";
+	// Before the configuration space: reading that one may wake the device.
+	device.power_state = read_word(folder / "power_state");
 	if (device.power_state.empty())
 		device.power_state = "unknown";
-	device.memory_decoding = config.word(config_command) & command_memory;
-	device.bus_master = config.word(config_command) & command_master;
-	device.iommu_group = link_number(directory / "iommu_group");
-	device.bars = bars(sbdf);
-	device.msix = msix_parts(config);
-	return device;
-}
-
-std::optional<Sbdf> PciBus::similar(Sbdf sbdf) const
-{
-	const auto wanted = sbdf.str();
-	for (const auto candidate : devices()) {
-		const auto text = candidate.str();
-		int differences = 0;
-		for (std::size_t i = 0; i < text.size(); i++)
-			differences += text[i] != wanted[i];
-		if (differences == 1)
-			return candidate;
-	}
-	return std::nullopt;
+	read_config(read_file(folder / "config", 256).value_or(""), device);
+	return devices_.emplace(sbdf, std::move(device)).first->second;
 }
 
 } // namespace iomemgrant

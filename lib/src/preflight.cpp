@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <iomemgrant/safety.h>
+
 #include "refusals.h"
 
 namespace iomemgrant
@@ -14,67 +16,6 @@ namespace iomemgrant
 
 namespace
 {
-
-// Machine addresses of x86 that Xen keeps for itself whatever a BAR says.
-struct Reserved {
-	std::uint64_t address;
-	std::uint64_t size;
-	const char* owner;
-};
-constexpr Reserved reserved[] = {
-	{0xfec00000, 0x1000, "I/O APIC"},
-	{0xfee00000, 0x1000, "local APIC"},
-};
-
-std::string memory_bars_hint(const PciDevice& device)
-{
-	const auto bars = device.memory_bars();
-	return bars.empty() ? "it has no memory BAR"
-			    : fmt::format("memory BARs: {}", fmt::join(bars, ", "));
-}
-
-void require_memory(const PciDevice& device, unsigned index)
-{
-	const auto& bar = device.bars[index];
-	const auto name = fmt::format("{} BAR{}", device.sbdf.str(), index);
-	switch (bar.kind) {
-	case Bar::Kind::memory:
-		break;
-	case Bar::Kind::io:
-		throw Error(kind::bar_io, fmt::format("{} is an I/O port range, not memory", name),
-			memory_bars_hint(device));
-	case Bar::Kind::upper_half:
-		throw Error(kind::bar_upper_half,
-			fmt::format("{} is the upper half of 64-bit BAR{}", name, index - 1),
-			memory_bars_hint(device));
-	case Bar::Kind::none:
-		throw Error(kind::no_bar, fmt::format("{} has no BAR{}", device.sbdf.str(), index),
-			memory_bars_hint(device));
-	}
-	if (bar.unassigned)
-		throw Error(kind::bar_unassigned,
-			fmt::format("BAR{} has no address (firmware or kernel did not assign it)",
-				index),
-			fmt::format("dmesg | grep \"BAR {}\"", index))
-			.with("bdf", device.sbdf.str());
-}
-
-Error past_end(const RegionSpec& spec, const Bar& bar)
-{
-	const auto size = bar.window_size();
-	if (!spec.length)
-		return {kind::range_past_end,
-			fmt::format("offset {:#x} is past BAR{}'s {:#x} bytes", spec.offset, spec.bar,
-				size)};
-	return {kind::range_past_end,
-		fmt::format("{:#x}+{:#x} ends at {:#x}, past BAR{}'s {:#x} bytes", spec.offset,
-			*spec.length, spec.offset + *spec.length, spec.bar, size)};
-}
-
-bool intersects(std::uint64_t a, std::uint64_t a_size, std::uint64_t b, std::uint64_t b_size)
-{
-	return a < b + b_size && b < a + a_size;
-}
 
 /// Collects what speaks against one candidate.
 class Judge
@@ -89,50 +30,25 @@ public:
 
 	std::vector<Finding> findings()
 	{
-		// What nothing lifts comes first: naming an override would not help then.
-		reserved_by_xen();
-		interrupt_tables();
 		granted_already();
 		limits();
-		critical();
-		if (candidate_.device.has_active_driver())
-			add(refusal::driver_bound(candidate_.device));
-		if (candidate_.device.bus_master)
-			add(refusal::dma_capable(candidate_.device, domain_));
-		if (!candidate_.device.memory_decoding)
-			add(refusal::decode_off(candidate_.device));
-		neighbours();
+		for (const auto& error : unsafe(host_.pci, candidate_.region, {}, short_name(domain_))) {
+			// An override of the MSI-X check is meant for read-only grants, which there
+			// are not.
+			add(error, error.kind() != kind::msix_table && allow_.lifts(error.kind()));
+		}
+		// What nothing lifts comes first: naming an override would not help then.
+		std::stable_partition(findings_.begin(), findings_.end(), [](const Finding& finding) {
+			const auto refusal = finding.error.kind();
+			return refusal == kind::msix_table || !AllowSet::all().lifts(refusal);
+		});
 		return std::move(findings_);
 	}
 
 private:
-	void add(Error error)
+	void add(Error error, bool lifted = false)
 	{
-		// An override of the MSI-X check is meant for read-only grants, which there are not.
-		const bool lifted =
-			error.kind() != kind::msix_table && allow_.lifts(error.kind());
 		findings_.push_back({std::move(error), lifted});
-	}
-
-	void reserved_by_xen()
-	{
-		for (const auto& range : reserved) {
-			if (intersects(candidate_.address(), candidate_.region.length, range.address,
-				    range.size))
-				add(refusal::xen_reserved(range.address, range.owner));
-		}
-	}
-
-	void interrupt_tables()
-	{
-		for (const auto& part : candidate_.device.msix) {
-			const auto first = page_round_down(part.offset);
-			const auto length = page_round_up(part.offset + part.length) - first;
-			if (part.bar == candidate_.region.bar &&
-				intersects(candidate_.region.offset, candidate_.region.length, first,
-					length))
-				add(refusal::msix(candidate_, part));
-		}
 	}
 
 	void granted_already()
@@ -147,7 +63,7 @@ private:
 			// Sharing is between domains; nobody gets the same page twice.
 			const bool lifted =
 				allow_.has(AllowClass::overlap) && grant.domid != domain_.id;
-			findings_.push_back({std::move(error), lifted});
+			add(std::move(error), lifted);
 		}
 	}
 
@@ -170,38 +86,6 @@ private:
 			add(refusal::too_many_refs(candidate_, module));
 	}
 
-	void critical()
-	{
-		const auto base = candidate_.device.class_code >> 16;
-		const auto sub = candidate_.device.class_code >> 8;
-		if (base == 0x06)
-			add(refusal::critical_device(candidate_.device, "a bridge"));
-		else if (sub == 0x0806)
-			add(refusal::critical_device(candidate_.device, "an IOMMU"));
-		else if (base == 0x08)
-			add(refusal::critical_device(candidate_.device, "a system peripheral"));
-	}
-
-	// A BAR that does not fill its pages may have neighbours in them.
-	void neighbours()
-	{
-		const auto& bar = candidate_.bar();
-		if (bar.address % page_size == 0 && bar.size % page_size == 0)
-			return;
-		for (const auto sbdf : host_.pci.devices()) {
-			for (const auto& other : host_.pci.bars(sbdf)) {
-				const bool itself = sbdf == candidate_.device.sbdf &&
-					other.index == bar.index;
-				if (itself || other.kind != Bar::Kind::memory || other.unassigned ||
-					!intersects(candidate_.address(), candidate_.region.length,
-						other.address, other.size))
-					continue;
-				add(refusal::shared_page(candidate_, sbdf, other.index));
-				return;
-			}
-		}
-	}
-
 	Host& host_;
 	const Situation& situation_;
 	Domains& domains_;
@@ -213,24 +97,11 @@ private:
 
 } // namespace
 
-Candidate locate(const PciBus& pci, const RegionSpec& spec)
+Candidate locate(const PciDevices& pci, const RegionSpec& spec)
 {
-	auto device = pci.device(spec.sbdf);
-	if (!device) {
-		const auto near = pci.similar(spec.sbdf);
-		throw Error(kind::no_device,
-			fmt::format("no PCI device {} in this domain", spec.sbdf.str()),
-			near ? fmt::format("did you mean {}? xen-iomemgrant bars", near->str())
-			     : "xen-iomemgrant bars")
-			.with("bdf", spec.sbdf.str());
-	}
-	require_memory(*device, spec.bar);
-	const auto size = device->bars[spec.bar].window_size();
-	if (spec.offset >= size || spec.length.value_or(0) > size - spec.offset)
-		throw past_end(spec, device->bars[spec.bar]);
-	const Region region{
-		spec.sbdf, spec.bar, spec.offset, spec.length.value_or(size - spec.offset)};
-	return {std::move(*device), region};
+	const auto region = settle(pci, spec);
+	require_present(pci, region);
+	return {pci.read(spec.sbdf), region};
 }
 
 Situation survey(Host& host)
@@ -254,6 +125,14 @@ Error explain_refusal(Host& host, Domains& domains, const Error& error, const Ca
 {
 	const auto& region = candidate.region;
 	const auto bar = fmt::format("{} BAR{}", region.sbdf.str(), region.bar);
+	const auto unsafe_because = [&](ErrorKind kind, const char* what) {
+		for (const auto& reason : unsafe(host.pci, region, {}, short_name(domain))) {
+			if (reason.kind() == kind)
+				return reason;
+		}
+		// Not so when we looked: it changed since.
+		return Error(kind, fmt::format("the kernel refused {}: {}", bar, what));
+	};
 	switch (error.os_error()) {
 	case EEXIST:
 		for (const auto& grant : host.device.list()) {
@@ -268,23 +147,23 @@ Error explain_refusal(Host& host, Domains& domains, const Error& error, const Ca
 			"xen-iomemgrant list"};
 	case EBUSY:
 		if (candidate.device.has_active_driver())
-			return refusal::driver_bound(candidate.device);
+			return unsafe_because(kind::driver_bound, "a driver is bound to the device");
 		return {kind::region_busy,
 			fmt::format("{} is in use by another driver or assigned to a guest", bar),
 			"see /proc/iomem and xl pci-assignable-list"};
 	case EACCES:
-		return refusal::dma_capable(candidate.device, domain);
+		return unsafe_because(kind::dma_capable, "the device can do DMA");
 	case EHOSTDOWN:
-		return refusal::decode_off(candidate.device);
+		return unsafe_because(kind::decode_off, "memory decoding is off");
 	case EPERM:
-		for (const auto& part : candidate.device.msix) {
-			if (part.bar == region.bar)
-				return refusal::msix(candidate, part);
+		for (const auto& reason : unsafe(host.pci, region, {}, short_name(domain))) {
+			if (reason.kind() == kind::msix_table)
+				return reason;
 		}
 		return {kind::permission, "the kernel does not let this user grant device memory",
 			"CAP_SYS_RAWIO is needed, and a kernel that is not locked down"};
 	case ENOTUNIQ:
-		return refusal::shared_page(candidate);
+		return unsafe_because(kind::shared_page, "a page is shared with something else");
 	case EOVERFLOW:
 		return refusal::frame_too_wide(candidate);
 	case EADDRNOTAVAIL:

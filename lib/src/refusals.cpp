@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <iomemgrant/byte_size.h>
+
 namespace iomemgrant::refusal
 {
 
@@ -20,17 +22,6 @@ std::string pages(std::uint64_t first, std::uint64_t end)
 	return fmt::format("pages {}-{}", first / page_size, last);
 }
 
-// The part of the BAR beside @part that is worth proposing: the larger side.
-std::string beside(const Bar& bar, std::uint64_t first, std::uint64_t end)
-{
-	const auto after = bar.window_size() - end;
-	if (!first && !after)
-		return "";
-	if (first >= after)
-		return fmt::format("{}@0+{}", bar.index, format_byte_size(first));
-	return fmt::format("{}@{}+{}", bar.index, format_byte_size(end), format_byte_size(after));
-}
-
 } // namespace
 
 Error overlap(const Candidate& wanted, const Grant& existing, const std::string& holder)
@@ -44,93 +35,6 @@ Error overlap(const Candidate& wanted, const Grant& existing, const std::string&
 		fmt::format("revoke {} or choose another range", existing.id.str()))
 		.with("bdf", wanted.region.sbdf.str())
 		.with("grant", existing.id.str());
-}
-
-Error driver_bound(const PciDevice& device)
-{
-	return Error(kind::driver_bound,
-		fmt::format("{} is driven by '{}' in dom0", device.sbdf.str(), device.driver),
-		"unbind it, or --allow=driver-bound to share")
-		.with("bdf", device.sbdf.str())
-		.with("driver", device.driver);
-}
-
-Error dma_capable(const PciDevice& device, const DomainInfo& domain)
-{
-	return Error(kind::dma_capable,
-		fmt::format("{} can do DMA (bus master on); write access may let {} read and write "
-			    "all of dom0's memory",
-			device.sbdf.str(), short_name(domain)),
-		"grant only doorbell pages and pass --allow=dma-capable")
-		.with("bdf", device.sbdf.str());
-}
-
-Error decode_off(const PciDevice& device)
-{
-	const auto sysfs = fmt::format("/sys/bus/pci/devices/{}", device.sbdf.str());
-	return Error(kind::decode_off,
-		fmt::format("memory decoding is off (device in {}); reads would return 0xff..",
-			device.power_state),
-		device.power_state.starts_with("D3")
-			? fmt::format("echo on > {}/power/control", sysfs)
-			: fmt::format("echo 1 > {}/enable", sysfs))
-		.with("bdf", device.sbdf.str())
-		.with("power_state", device.power_state);
-}
-
-Error msix(const Candidate& wanted, const MsixPart& part)
-{
-	const auto first = page_round_down(part.offset);
-	const auto end = page_round_up(part.offset + part.length);
-	const auto rest = beside(wanted.bar(), first, end);
-	const auto hit = std::max(first, wanted.region.offset);
-	const auto hit_end = std::min(end, wanted.region.end());
-	return Error(kind::msix_table,
-		fmt::format("{} of BAR{} {} the {}; Xen keeps it read-only and a guest write would "
-			    "crash the guest",
-			pages(hit, hit_end), part.bar, hit_end - hit > page_size ? "hold" : "holds",
-			part.what),
-		rest.empty() ? "choose another BAR or use --read-only --allow=msix-table"
-			     : fmt::format("exclude it ({}) or use --read-only --allow=msix-table",
-				       rest))
-		.with("bdf", wanted.region.sbdf.str());
-}
-
-Error shared_page(const Candidate& wanted, const Sbdf& other, unsigned other_bar)
-{
-	return Error(kind::shared_page,
-		fmt::format("BAR{} ({}) shares page {:#x} with {} BAR{}; granting it would expose "
-			    "that device",
-			wanted.region.bar, describe_byte_size(wanted.bar().size),
-			page_round_down(wanted.address()), other.str(), other_bar),
-		"boot dom0 with pci=resource_alignment=..., or --allow=shared-page")
-		.with("bdf", wanted.region.sbdf.str())
-		.with("other", other.str());
-}
-
-Error shared_page(const Candidate& wanted)
-{
-	return Error(kind::shared_page,
-		fmt::format("BAR{} ({}) shares page {:#x} with something else; granting it would "
-			    "expose that",
-			wanted.region.bar, describe_byte_size(wanted.bar().size),
-			page_round_down(wanted.address())),
-		"boot dom0 with pci=resource_alignment=..., or --allow=shared-page")
-		.with("bdf", wanted.region.sbdf.str());
-}
-
-Error critical_device(const PciDevice& device, const std::string& why)
-{
-	return Error(kind::critical_device,
-		fmt::format("{} is {}; the host itself depends on it", device.sbdf.str(), why),
-		"pass --allow=critical-device if you are sure")
-		.with("bdf", device.sbdf.str());
-}
-
-Error xen_reserved(std::uint64_t address, const std::string& owner)
-{
-	return Error(kind::xen_reserved,
-		fmt::format("{:#x} belongs to the {}, which Xen never lends", address, owner));
 }
 
 Error gnttab_full(const Candidate& wanted, const Situation& situation, const DomainInfo& domain)

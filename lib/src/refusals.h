@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The sentences of refusal: each is written once, whether our own checks or the kernel's errno
-// leads to it.
+// The sentences of refusals that are not about the device (those are in safety.cpp): each is
+// written once, whether our own checks or the kernel's errno leads to it.
 #ifndef IOMEMGRANT_REFUSALS_H
 #define IOMEMGRANT_REFUSALS_H
 
@@ -15,14 +15,6 @@ namespace iomemgrant::refusal
 {
 
 Error overlap(const Candidate& wanted, const Grant& existing, const std::string& holder);
-Error driver_bound(const PciDevice& device);
-Error dma_capable(const PciDevice& device, const DomainInfo& domain);
-Error decode_off(const PciDevice& device);
-Error msix(const Candidate& wanted, const MsixPart& part);
-Error shared_page(const Candidate& wanted, const Sbdf& other, unsigned other_bar);
-Error shared_page(const Candidate& wanted);
-Error critical_device(const PciDevice& device, const std::string& why);
-Error xen_reserved(std::uint64_t address, const std::string& owner);
 Error gnttab_full(const Candidate& wanted, const Situation& situation, const DomainInfo& domain);
 Error too_many_pages(const Candidate& wanted, const ModuleInfo& module);
 Error too_many_refs(const Candidate& wanted, const ModuleInfo& module);

@@ -44,21 +44,6 @@ std::uint64_t parse_bytes(std::string_view what, std::string_view text)
 		fmt::format("nearest page ranges: {:#x}+{:#x}", first, end - first));
 }
 
-void require_pages(const RegionSpec& region)
-{
-	const auto length = region.length.value_or(0);
-	if (region.length && length == 0)
-		throw Error(kind::empty_range, "length must be at least one page (4096)");
-	// Far above any BAR; keeps every later sum of the two from wrapping.
-	constexpr auto limit = std::numeric_limits<std::uint64_t>::max() / 4;
-	if (region.offset > limit || length > limit)
-		throw Error(kind::bad_size, "offset and length must be below 2^62");
-	if (region.offset % page_size)
-		refuse_unaligned("offset", region.offset, region.offset, length);
-	if (length % page_size)
-		refuse_unaligned("length", length, region.offset, length);
-}
-
 } // namespace
 
 RegionSpec RegionSpec::parse(std::string_view text)
@@ -85,8 +70,23 @@ RegionSpec RegionSpec::parse(std::string_view text)
 	region.offset = parse_bytes("offset", text.substr(0, plus));
 	if (plus != std::string_view::npos)
 		region.length = parse_bytes("length", text.substr(plus + 1));
-	require_pages(region);
+	region.require_pages();
 	return region;
+}
+
+void RegionSpec::require_pages() const
+{
+	const auto bytes = length.value_or(0);
+	if (length && bytes == 0)
+		throw Error(kind::empty_range, "length must be at least one page (4096)");
+	// Far above any BAR; keeps every later sum of the two from wrapping.
+	constexpr auto limit = std::numeric_limits<std::uint64_t>::max() / 4;
+	if (offset > limit || bytes > limit)
+		throw Error(kind::bad_size, "offset and length must be below 2^62");
+	if (offset % page_size)
+		refuse_unaligned("offset", offset, offset, bytes);
+	if (bytes % page_size)
+		refuse_unaligned("length", bytes, offset, bytes);
 }
 
 std::string RegionSpec::str() const

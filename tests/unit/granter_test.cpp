@@ -86,7 +86,7 @@ protected:
 	FakeXenStore store;
 	FakeHypervisor hypervisor;
 	std::map<std::string, std::string> before;
-	Host host{.device = device_, .store = store, .hypervisor = hypervisor, .pci = PciBus(root)};
+	Host host{.device = device_, .store = store, .hypervisor = hypervisor, .pci = PciDevices(root)};
 };
 
 } // namespace

@@ -37,6 +37,9 @@ public:
 	/// A comma list of class names; throws Error bad-class.
 	static AllowSet parse(std::string_view text);
 
+	/// Every class there is.
+	static AllowSet all();
+
 	void add(AllowClass allow) { bits_ |= bit(allow); }
 	void add(const AllowSet& other) { bits_ |= other.bits_; }
 	bool has(AllowClass allow) const { return bits_ & bit(allow); }

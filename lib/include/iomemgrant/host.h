@@ -19,7 +19,7 @@ struct Host {
 	GrantDevice& device;
 	XenStore& store;
 	Hypervisor& hypervisor;
-	PciBus pci{};
+	PciDevices pci{};
 	Domid self{0};
 
 	/// The clock that limits of waiting are measured with.

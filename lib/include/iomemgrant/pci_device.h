@@ -5,82 +5,110 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include <iomemgrant/byte_size.h>
 #include <iomemgrant/grant.h>
 #include <iomemgrant/sbdf.h>
 
 namespace iomemgrant
 {
 
-/// One base address register of a device.
-struct Bar {
-	enum class Kind { none, memory, io, upper_half };
+/// One base address register, as Linux assigned it.
+struct PciBar {
+	enum class Type { absent, memory, io, upper_half };
 
 	unsigned index = 0;
-	Kind kind = Kind::none;
+	Type type = Type::absent;
 	std::uint64_t address = 0;
 	std::uint64_t size = 0;
 	bool is_64bit = false;
 	bool prefetchable = false;
-	/// Firmware and kernel gave it no address.
 	bool unassigned = false;
 
-	/// Bytes of the whole pages it lies in; what offsets of a grant are measured in.
-	std::uint64_t window_size() const
-	{
-		return page_round_up(address + size) - page_round_down(address);
-	}
-	std::uint64_t window() const { return page_round_down(address); }
+	bool is_memory() const { return type == Type::memory; }
+	/// Whether it is at an address where it can be accessed.
+	bool usable() const { return is_memory() && !unassigned; }
+	/// Pages it touches; more than its size has where it does not begin or end at one.
+	std::uint64_t first_page() const;
+	std::uint64_t end_page() const;
+	std::uint64_t nr_pages() const;
+
+	friend bool operator==(const PciBar&, const PciBar&) = default;
 };
 
-/// Part of a BAR that a capability says is special.
-struct MsixPart {
+/// What the resource file of a device says.
+struct PciResources {
+	std::array<PciBar, 6> bars;
+	/// The expansion ROM; its index is 6.
+	PciBar rom;
+};
+
+/// A part of a BAR that belongs to MSI-X.
+struct MsixRange {
 	unsigned bar = 0;
 	std::uint64_t offset = 0;
 	std::uint64_t length = 0;
-	std::string what; ///< "MSI-X table", "MSI-X pending bits"
+
+	friend bool operator==(const MsixRange&, const MsixRange&) = default;
 };
 
-/// A PCI function as sysfs shows it at one moment.
+struct Msix {
+	MsixRange table;
+	MsixRange pending;
+};
+
 struct PciDevice {
 	Sbdf sbdf;
 	DeviceId id;
-	std::uint32_t class_code = 0; ///< 24 bits: base class, sub-class, interface
-	std::string driver;           ///< empty: none
-	std::string power_state;      ///< "D0", "D3hot"; "unknown"
-	bool memory_decoding = false;
-	bool bus_master = false;
+	/// Base class, sub-class, interface: 0x010802.
+	std::uint32_t class_code = 0;
+	std::optional<std::string> driver;
+	/// "D0", "D3hot", ... or "unknown".
+	std::string power_state;
 	std::optional<unsigned> iommu_group;
-	std::array<Bar, 6> bars;
-	std::vector<MsixPart> msix;
+	bool memory_decode = false;
+	bool bus_master = false;
+	bool is_virtual_function = false;
+	bool boot_vga = false;
+	PciResources resources;
+	/// False when the capability list could not be read to its end; then msix says nothing.
+	bool capabilities_known = false;
+	std::optional<Msix> msix;
 
-	/// A driver that may touch the registers; pciback, pci-stub and vfio-pci keep off.
+	/// A driver that may touch the registers; one that only holds the device for a guest does
+	/// not.
 	bool has_active_driver() const;
 	std::vector<unsigned> memory_bars() const;
+	const PciBar& bar(unsigned index) const { return resources.bars.at(index); }
 };
 
-/// The PCI functions below a sysfs directory.
-class PciBus
+/// The PCI devices of this domain.  A snapshot: each file is read when first asked for, and never
+/// again.
+class PciDevices
 {
 public:
-	explicit PciBus(std::filesystem::path root = "/sys/bus/pci/devices") : root_(std::move(root)) {}
+	explicit PciDevices(std::filesystem::path root = "/sys/bus/pci/devices");
 
-	/// All functions there are, in order.
-	std::vector<Sbdf> devices() const;
-	/// Absent: no such function.  Throws Error io-error when sysfs cannot be understood.
-	std::optional<PciDevice> device(Sbdf sbdf) const;
-	bool present(Sbdf sbdf) const;
-	/// Only the BARs; cheaper when all devices have to be looked at.
-	std::array<Bar, 6> bars(Sbdf sbdf) const;
-	/// An address that differs from @sbdf in one digit and exists.
-	std::optional<Sbdf> similar(Sbdf sbdf) const;
+	/// Addresses of all devices, sorted.
+	const std::vector<Sbdf>& addresses() const;
+	bool contains(const Sbdf& sbdf) const;
+	/// All devices, sorted by address.
+	std::vector<PciDevice> all() const;
+	/// Throws Error no-device.
+	const PciDevice& read(const Sbdf& sbdf) const;
+	/// The resource file alone: leaves a sleeping device asleep.  Throws Error no-device.
+	const PciResources& resources(const Sbdf& sbdf) const;
 
 private:
+	void require(const Sbdf& sbdf) const;
+
 	std::filesystem::path root_;
+	mutable std::optional<std::vector<Sbdf>> addresses_;
+	mutable std::map<Sbdf, PciResources> resources_;
+	mutable std::map<Sbdf, PciDevice> devices_;
 };
 
 } // namespace iomemgrant

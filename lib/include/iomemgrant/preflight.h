@@ -19,9 +19,9 @@ struct Candidate {
 	PciDevice device;
 	Region region;
 
-	const Bar& bar() const { return device.bars[region.bar]; }
+	const PciBar& bar() const { return device.bar(region.bar); }
 	/// Machine address of the first byte.
-	std::uint64_t address() const { return bar().window() + region.offset; }
+	std::uint64_t address() const { return bar().first_page() + region.offset; }
 };
 
 /// What speaks against a grant.
@@ -33,7 +33,7 @@ struct Finding {
 
 /// Finds the region.  Throws Error no-device, no-bar, bar-io, bar-upper-half, bar-unassigned or
 /// range-past-end.
-Candidate locate(const PciBus& pci, const RegionSpec& spec);
+Candidate locate(const PciDevices& pci, const RegionSpec& spec);
 
 /// What has to be known to judge several candidates; read once.
 struct Situation {

@@ -24,6 +24,9 @@ struct RegionSpec {
 	/// Throws Error bad-region, bad-bdf, bad-bar, bar-rom, bad-size, unaligned, empty-range.
 	static RegionSpec parse(std::string_view text);
 
+	/// Throws Error bad-size, unaligned or empty-range unless offset and length are whole pages.
+	void require_pages() const;
+
 	/// In the form parse() reads back.
 	std::string str() const;
 

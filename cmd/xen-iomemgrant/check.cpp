@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <iomemgrant/granter.h>
+
+#include "commands.h"
+#include "grant_arguments.h"
+
+namespace iomemgrant
+{
+
+namespace
+{
+
+// The status grant would end with: that of the first thing it would stumble over.
+int exit_of(const std::vector<Verdict>& verdicts)
+{
+	for (const auto& verdict : verdicts) {
+		for (const auto& finding : verdict.findings) {
+			if (!finding.lifted)
+				return finding.error.kind().exit;
+		}
+	}
+	return 0;
+}
+
+bool passes(const Verdict& verdict)
+{
+	return exit_of({verdict}) == 0;
+}
+
+Json verdict_json(const Verdict& verdict)
+{
+	Json answer = {{"region", verdict.spec.str()}, {"ok", passes(verdict)},
+		{"bdf", verdict.spec.sbdf.str()}, {"bar", verdict.spec.bar},
+		{"offset", verdict.spec.offset}, {"length", nullptr}, {"pages", nullptr},
+		{"phys", nullptr}, {"findings", Json::array()}};
+	if (verdict.candidate) {
+		answer["length"] = verdict.candidate->region.length;
+		answer["pages"] = verdict.candidate->region.nr_pages();
+		answer["phys"] = fmt::format("{:#x}", verdict.candidate->address());
+	}
+	for (const auto& finding : verdict.findings) {
+		auto described = Output::describe(finding.error);
+		described["lifted"] = finding.lifted;
+		answer["findings"].push_back(std::move(described));
+	}
+	return answer;
+}
+
+void print_verdict(const Verdict& verdict, Output& output)
+{
+	output.line(fmt::format("{}: {}", verdict.spec.str(),
+		passes(verdict) ? output.paint(Colour::good, "can be granted")
+				: output.paint(Colour::bad, "refused")));
+	for (const auto& finding : verdict.findings) {
+		const auto& error = finding.error;
+		output.line(fmt::format("  {}: {} [{}]", finding.lifted ? "allowed" : "error",
+			error.what(), error.kind().slug));
+		if (!finding.lifted && !error.hint().empty())
+			output.line(fmt::format("  hint: {}", error.hint()));
+	}
+}
+
+int run_check(const GrantArguments& arguments, Machine& machine, Output& output)
+{
+	const auto verdicts =
+		Granter(machine.host())
+			.check(arguments.domain, arguments.regions, arguments.options.allow);
+	const auto status = exit_of(verdicts);
+	auto document = output.document("check");
+	document["ok"] = status == 0;
+	document["exit"] = status;
+	document["regions"] = Json::array();
+	for (const auto& verdict : verdicts) {
+		document["regions"].push_back(verdict_json(verdict));
+		if (!output.quiet())
+			print_verdict(verdict, output);
+	}
+	output.print(document);
+	return status;
+}
+
+} // namespace
+
+void add_check(CLI::App& app, Command& command)
+{
+	auto text = std::make_shared<GrantText>();
+	auto* verb =
+		app.add_subcommand("check", "Say what speaks against a grant, changing nothing");
+	add_grant_arguments(*verb, *text);
+	verb->callback([text, &command] {
+		// There is nothing it could change.
+		command.can_dry_run = true;
+		command.run = [parsed = parse_grant_arguments(*text, command.globals)](
+				      Machine& machine, Output& output) {
+			return run_check(parsed, machine, output);
+		};
+	});
+}
+
+} // namespace iomemgrant

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "grant_arguments.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+namespace iomemgrant
+{
+
+void add_grant_arguments(CLI::App& verb, GrantText& text)
+{
+	verb.add_option("DOMAIN", text.domain, "NAME, DOMID, UUID, or name:, id:, uuid:")
+		->required();
+	verb.add_option("REGION", text.regions, "BDF/BAR[@OFF[+LEN]], for example 03:00.0/2@16K+8K")
+		->required();
+	verb.add_option("--label", text.label, "Name of the device node in the guest")
+		->type_name("NAME");
+	verb.add_option("--cache", text.cache, "uc (default) or wc")->type_name("TYPE");
+	verb.add_option("--allow", text.allow, "Override safety checks by name")
+		->type_name("CLASS[,CLASS]")
+		->expected(1)
+		->take_all()
+		->allow_extra_args(false);
+	verb.add_option("--method", text.method, "grant (default)")
+		->check(CLI::IsMember({"grant", "domctl"}))
+		->type_name("METHOD");
+	verb.add_flag("--read-only", text.read_only, "Refused: Xen has no such grant yet");
+	auto* wait = verb.add_flag(
+		"--wait", text.wait, "Wait for the guest to map; --wait=SEC, default 10");
+	verb.add_flag("--no-wait", text.no_wait, "Leave the offer open")->excludes(wait);
+}
+
+GrantArguments parse_grant_arguments(const GrantText& text, const GlobalOptions& globals)
+{
+	GrantArguments command{DomainSpec::parse(text.domain), {}, {}};
+	for (const auto& region : text.regions)
+		command.regions.push_back(RegionSpec::parse(region));
+	auto& options = command.options;
+	if (text.read_only)
+		throw Error(kind::read_only_unsupported,
+			"read-only grants are not supported: Xen cannot yet keep a guest from "
+			"writing a "
+			"granted I/O page",
+			"leave --read-only out if the guest may also write");
+	options.cache = parse_cache(text.cache);
+	if (text.method != "grant")
+		throw Error(kind::method_unsupported,
+			fmt::format("--method={} is not supported by this version", text.method),
+			"use --method=grant (default)");
+	if (!text.label.empty())
+		options.label = Label::from_user(text.label);
+	for (const auto& list : text.allow)
+		options.allow.add(AllowSet::parse(list));
+	options.dry_run = globals.dry_run;
+	if (text.no_wait)
+		options.wait.reset();
+	else if (!text.wait.empty() && text.wait != "true")
+		options.wait = parse_seconds("--wait", text.wait);
+	else
+		options.wait = globals.timeout().value_or(default_wait);
+	return command;
+}
+
+} // namespace iomemgrant

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "grantable.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include <iomemgrant/byte_size.h>
+
+namespace iomemgrant
+{
+
+namespace
+{
+
+PageRun run_of(const Grant& grant)
+{
+	return {grant.region.offset / page_size, grant.region.nr_pages()};
+}
+
+std::vector<PageRun> complement(std::vector<PageRun> taken, std::uint64_t nr_pages)
+{
+	std::sort(taken.begin(), taken.end(),
+		[](const PageRun& a, const PageRun& b) { return a.first < b.first; });
+	std::vector<PageRun> left;
+	std::uint64_t next = 0;
+	for (const auto& run : taken) {
+		if (run.first > next)
+			left.push_back({next, run.first - next});
+		next = std::max(next, run.first + run.count);
+	}
+	if (next < nr_pages)
+		left.push_back({next, nr_pages - next});
+	return left;
+}
+
+std::string detail(const Error& error, std::string_view name)
+{
+	for (const auto& [key, value] : error.details()) {
+		if (key == name)
+			return value;
+	}
+	return {};
+}
+
+bool can_be_allowed(const Error& error)
+{
+	return error.kind() != kind::msix_table && AllowSet::all().lifts(error.kind());
+}
+
+// A few words on the pages a hazard is about; the whole sentence is for `check`.
+std::string note(const Hazard& hazard)
+{
+	const PageRun run{hazard.first_page, hazard.nr_pages};
+	const auto& error = hazard.error;
+	const bool one = run.count == 1;
+	if (error.kind() == kind::msix_table)
+		return fmt::format("{} {} the {} (read-only only)", run.str(),
+			one ? "holds" : "hold", detail(error, "what"));
+	if (error.kind() == kind::shared_page)
+		return fmt::format("{} {} shared with {} (needs --allow=shared-page)", run.str(),
+			one ? "is" : "are", detail(error, "other_bdf"));
+	return fmt::format("{}: {}", run.str(), error.what());
+}
+
+} // namespace
+
+std::string PageRun::str() const
+{
+	return fmt::format("{} {}", count == 1 ? "page" : "pages", numbers());
+}
+
+std::string PageRun::numbers() const
+{
+	return count == 1 ? std::to_string(first) : fmt::format("{}-{}", first, first + count - 1);
+}
+
+Grantable Grantable::of(
+	const PciDevices& devices, const PciBar& bar, Sbdf sbdf, const std::vector<Grant>& grants)
+{
+	Grantable found;
+	const auto nr_pages = bar.nr_pages();
+	const Region whole{sbdf, bar.index, 0, nr_pages * page_size};
+	found.hazards = iomemgrant::hazards(devices, whole);
+	std::vector<PageRun> taken;
+	AllowSet needs;
+	for (const auto& hazard : found.hazards) {
+		if (!hazard.whole_bar())
+			taken.push_back({hazard.first_page, hazard.nr_pages});
+		else if (can_be_allowed(hazard.error))
+			needs.add(AllowSet::parse(hazard.error.kind().slug));
+		else
+			taken.push_back({0, nr_pages});
+	}
+	found.needs = needs.names();
+	for (const auto& grant : grants) {
+		if (!grant.region.overlaps(whole))
+			continue;
+		found.grants.push_back(grant);
+		taken.push_back(run_of(grant));
+	}
+	found.pages = complement(std::move(taken), nr_pages);
+	return found;
+}
+
+std::string Grantable::describe(std::uint64_t nr_pages) const
+{
+	std::vector<std::string> parts;
+	const auto overrides = fmt::format("--allow={}", fmt::join(needs, ","));
+	if (pages == std::vector<PageRun>{{0, nr_pages}}) {
+		parts.push_back(needs.empty() ? "yes" : "needs " + overrides);
+	} else if (!pages.empty()) {
+		// "pages 0-7, 9"
+		auto text =
+			pages.size() == 1 && pages[0].count == 1 ? "page" : std::string("pages");
+		for (const auto& run : pages)
+			text += fmt::format("{} {}", &run == &pages[0] ? "" : ",", run.numbers());
+		parts.push_back(needs.empty() ? text : text + " with " + overrides);
+	}
+	for (const auto& hazard : hazards) {
+		if (!hazard.whole_bar())
+			parts.push_back(note(hazard));
+		else if (!can_be_allowed(hazard.error))
+			parts.push_back(fmt::format("no: {}", hazard.error.what()));
+	}
+	for (const auto& grant : grants) {
+		const auto run = run_of(grant);
+		parts.push_back(fmt::format("{} {} granted ({})", run.str(),
+			run.count == 1 ? "is" : "are", grant.id.str()));
+	}
+	return fmt::format("{}", fmt::join(parts, "; "));
+}
+
+Json Grantable::json() const
+{
+	Json answer = {{"pages", Json::array()}, {"needs", needs}, {"obstacles", Json::array()},
+		{"grants", Json::array()}};
+	for (const auto& run : pages)
+		answer["pages"].push_back({{"first", run.first}, {"count", run.count}});
+	for (const auto& hazard : hazards) {
+		auto obstacle = Output::describe(hazard.error);
+		const bool whole = hazard.whole_bar();
+		obstacle["first_page"] = whole ? Json(nullptr) : Json(hazard.first_page);
+		obstacle["pages"] = whole ? Json(nullptr) : Json(hazard.nr_pages);
+		answer["obstacles"].push_back(std::move(obstacle));
+	}
+	for (const auto& grant : grants)
+		answer["grants"].push_back(grant.id.value());
+	return answer;
+}
+
+} // namespace iomemgrant

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#ifndef IOMEMGRANT_PCI_CONFIG_H
+#define IOMEMGRANT_PCI_CONFIG_H
+
+#include <string_view>
+
+#include <iomemgrant/pci_device.h>
+
+namespace iomemgrant
+{
+
+/// Fills in what a device's configuration space says; @config is as much of it as could be read.
+/// Any content is survived: a broken device may answer anything.
+void read_config(std::string_view config, PciDevice& device);
+
+} // namespace iomemgrant
+
+#endif
