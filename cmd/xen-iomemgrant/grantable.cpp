@@ -57,7 +57,7 @@ std::string note(const Hazard& hazard)
 	const auto& error = hazard.error;
 	const bool one = run.count == 1;
 	if (error.kind() == kind::msix_table)
-		return fmt::format("{} {} the {} (read-only only)", run.str(),
+		return fmt::format("{} {} the {} (never granted)", run.str(),
 			one ? "holds" : "hold", detail(error, "what"));
 	if (error.kind() == kind::shared_page)
 		return fmt::format("{} {} shared with {} (needs --allow=shared-page)", run.str(),

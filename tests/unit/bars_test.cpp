@@ -93,7 +93,7 @@ TEST_F(Bars, the_table_says_what_can_be_granted_and_why_not_the_rest)
 		"--allow=driver-bound,dma-capable\n"
 		"1    -           -     -      -               (upper half of 0)\n"
 		"2    0xdd000000  32K   8      64bit,prefetch  pages 0-6 with "
-		"--allow=driver-bound,dma-capable; page 7 holds the MSI-X table (read-only only)\n"
+		"--allow=driver-bound,dma-capable; page 7 holds the MSI-X table (never granted)\n"
 		"3    -           -     -      -               (upper half of 2)\n");
 	EXPECT_EQ(run({"bars", "--all", "04:00.0"}), 0);
 	EXPECT_NE(out.find("0    0xd000  32    -      -      (I/O ports)\n"), std::string::npos);
