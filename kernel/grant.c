@@ -377,30 +377,48 @@ static int check_overlap(const struct grant *new)
 	return 0;
 }
 
+/* What the table of this domain is and leaves, but for nr_refs and max_refs. */
+struct table_limits {
+	u32 frames;
+	u32 max_frames;
+	u32 headroom;
+	u32 per_frame;
+	u64 refs;		/* references all grants may take together */
+};
+
+static int table_limits(struct table_limits *table)
+{
+	table->per_frame = probe_gnttab_version() == 1 ?
+			   PAGE_SIZE / sizeof(struct grant_entry_v1) :
+			   PAGE_SIZE / sizeof(union grant_entry_v2);
+	if (probe_gnttab_size(&table->frames, &table->max_frames))
+		return -EIO;
+	table->max_frames = min(table->max_frames, gnttab_max_grant_frames());
+	table->headroom = min(READ_ONCE(iomemgrant_headroom), table->max_frames / 2);
+	table->refs = range_refs_within_headroom(table->max_frames, table->headroom,
+						 table->per_frame);
+	return 0;
+}
+
 /*
  * Takes consecutive references, but neither more than the module's share nor any
  * of the last grant frames: the other drivers' rings need references too.
  */
 static int take_refs(struct grant *g)
 {
-	u32 per_frame = probe_gnttab_version() == 1 ?
-			PAGE_SIZE / sizeof(struct grant_entry_v1) :
-			PAGE_SIZE / sizeof(union grant_entry_v2);
-	u32 frames, max_frames, headroom;
-	u64 limit;
+	u32 max_refs = READ_ONCE(iomemgrant_max_refs);
+	struct table_limits table;
 
-	if (g->nr_refs > iomemgrant_max_refs || nr_refs > iomemgrant_max_refs - g->nr_refs)
+	if (g->nr_refs > max_refs || nr_refs > max_refs - g->nr_refs)
 		return -EDQUOT;
-	if (probe_gnttab_size(&frames, &max_frames))
+	if (table_limits(&table))
 		return -EIO;
-	max_frames = min(max_frames, gnttab_max_grant_frames());
-	headroom = min(iomemgrant_headroom, max_frames / 2);
-	limit = range_refs_within_headroom(max_frames, headroom, per_frame);
-	if (nr_refs + (u64)g->nr_refs > limit)
+	if (nr_refs + (u64)g->nr_refs > table.refs)
 		return -ENOSPC;
 	if (gnttab_alloc_grant_reference_seq(g->nr_refs, &g->first_ref))
 		return -ENOSPC;
-	if (g->first_ref + (u64)g->nr_refs > (u64)(max_frames - headroom) * per_frame) {
+	if (g->first_ref + (u64)g->nr_refs >
+	    (u64)(table.max_frames - table.headroom) * table.per_frame) {
 		gnttab_free_grant_reference_seq(g->first_ref, g->nr_refs);
 		return -ENOSPC;
 	}
@@ -612,6 +630,26 @@ void grant_count(u32 *grants_out, u32 *refs_out)
 	*grants_out = nr_grants;
 	*refs_out = nr_refs;
 	mutex_unlock(&grants_lock);
+}
+
+/* The figures of the grant table in INFO. */
+void grant_room(struct iomemgrant_info *info)
+{
+	u32 max_refs = READ_ONCE(iomemgrant_max_refs);
+	struct table_limits table;
+	u64 left = 0;
+
+	if (table_limits(&table))
+		memset(&table, 0, sizeof(table));
+	info->frames = table.frames;
+	info->max_frames = table.max_frames;
+	info->headroom = table.headroom;
+	info->refs_per_frame = table.per_frame;
+	if (xen_initial_domain()) {
+		left = max_refs > info->nr_refs ? max_refs - info->nr_refs : 0;
+		left = min(left, table.refs > info->nr_refs ? table.refs - info->nr_refs : 0);
+	}
+	info->refs_left = left;
 }
 
 int grant_init(void)

@@ -140,6 +140,7 @@ int grant_end(u64 id, bool wait, const void *owner, u16 *state);
 void grant_end_owner(const void *owner);
 int grant_list(struct iomemgrant_list *list);
 void grant_count(u32 *nr_grants, u32 *nr_refs);
+void grant_room(struct iomemgrant_info *info);
 u32 grant_state(const struct grant *g);
 u32 grant_nr_mapped(const struct grant *g);
 u64 grant_generation(void);

@@ -48,6 +48,8 @@ static long do_info(struct iomemgrant_info *info)
 	info->max_pages = iomemgrant_max_pages;
 	info->max_refs = iomemgrant_max_refs;
 	grant_count(&info->nr_grants, &info->nr_refs);
+	grant_room(info);
+	info->reserved = 0;
 	return 0;
 }
 
@@ -144,6 +146,12 @@ static void take_back(unsigned int cmd, struct iomemgrant_file *owner, void *arg
 		map_unmap_id(((struct iomemgrant_map *)arg)->id, owner);
 }
 
+/* What this module knows of an argument; the command has the size of the first one. */
+static size_t size_known(unsigned int cmd)
+{
+	return cmd == IOMEMGRANT_IOC_INFO ? sizeof(struct iomemgrant_info) : _IOC_SIZE(cmd);
+}
+
 static long iomemgrant_ioctl(struct file *filp, unsigned int cmd, unsigned long address)
 {
 	struct iomemgrant_file *file = filp->private_data;
@@ -170,7 +178,6 @@ static long iomemgrant_ioctl(struct file *filp, unsigned int cmd, unsigned long 
 	default:
 		return -ENOTTY;
 	}
-	/* The size in the command is that of the first published structure. */
 	if (get_user(size, (u32 __user *)user))
 		return -EFAULT;
 	if (size < _IOC_SIZE(cmd))
@@ -178,7 +185,7 @@ static long iomemgrant_ioctl(struct file *filp, unsigned int cmd, unsigned long 
 	if (size > PAGE_SIZE)
 		return -E2BIG;
 	memset(&arg, 0, sizeof(arg));
-	rc = copy_struct_from_user(&arg, _IOC_SIZE(cmd), user, size);
+	rc = copy_struct_from_user(&arg, size_known(cmd), user, size);
 	if (rc)
 		return rc;
 	/* The caller may have changed it between the two reads. */
@@ -207,7 +214,7 @@ static long iomemgrant_ioctl(struct file *filp, unsigned int cmd, unsigned long 
 	/* END and UNMAP tell the state even when they fail. */
 	if (rc && cmd != IOMEMGRANT_IOC_END && cmd != IOMEMGRANT_IOC_UNMAP)
 		return rc;
-	if (copy_to_user(user, &arg, _IOC_SIZE(cmd))) {
+	if (copy_to_user(user, &arg, min_t(size_t, size, size_known(cmd)))) {
 		if (!rc)
 			take_back(cmd, file, &arg);
 		return rc ?: -EFAULT;

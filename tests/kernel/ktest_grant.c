@@ -95,6 +95,30 @@ static void bad_targets(int fd, const struct target *t)
 	CHECK_ERRNO("end of nothing", end_grant(fd, 1), ENOENT);
 }
 
+/* INFO has grown: who was compiled before gets what he knows and not a byte more. */
+static void info_sizes(int fd)
+{
+	struct iomemgrant_info info;
+
+	memset(&info, 0, sizeof(info));
+	info.size = IOMEMGRANT_INFO_SIZE_1;
+	info.max_frames = 0x5a5a5a5a;
+	CHECK_ERRNO("info of the first size", call(fd, IOMEMGRANT_IOC_INFO, &info), 0);
+	CHECK("the rest is untouched", info.max_frames == 0x5a5a5a5a && info.max_pages != 0);
+	info.size = IOMEMGRANT_INFO_SIZE_1 + 4;
+	info.max_frames = 0x5a5a5a5a;
+	CHECK_ERRNO("info of a size between", call(fd, IOMEMGRANT_IOC_INFO, &info), 0);
+	CHECK("ends at its size", info.max_frames == 0x5a5a5a5a && info.frames != 0);
+	info.size = sizeof(info);
+	CHECK_ERRNO("info of this size", call(fd, IOMEMGRANT_IOC_INFO, &info), 0);
+	CHECK("frames and headroom are told",
+	      info.frames && info.frames <= info.max_frames && info.headroom < info.max_frames &&
+	      (info.refs_per_frame == 512 || info.refs_per_frame == 256) && !info.reserved);
+	CHECK("what is left is within both limits",
+	      info.refs_left <= info.max_refs - info.nr_refs &&
+	      info.refs_left <= (info.max_frames - info.headroom) * info.refs_per_frame);
+}
+
 static unsigned int nr_refs_held(int fd)
 {
 	struct iomemgrant_info info = { .size = sizeof(info) };
@@ -204,6 +228,7 @@ void grant_cases(const struct target *t)
 	CHECK("info is of this version", info.api_version == IOMEMGRANT_API_VERSION);
 	CHECK("this domain may grant", info.caps & IOMEMGRANT_CAP_GRANT);
 	printf("     kt13 hypervisor support: %s\n", hypervisor_can(fd) ? "yes" : "no");
+	info_sizes(fd);
 	bad_structures(fd, t);
 	bad_targets(fd, t);
 	grant_and_end(fd, t);

@@ -14,7 +14,7 @@
 #define SIZE(type, n) CHECK(sizeof(struct type) == (n))
 #define AT(type, field, n) CHECK(offsetof(struct type, field) == (n))
 
-SIZE(iomemgrant_info, 32);
+SIZE(iomemgrant_info, 56);
 AT(iomemgrant_info, api_version, 4);
 AT(iomemgrant_info, caps, 8);
 AT(iomemgrant_info, gnttab_version, 12);
@@ -22,6 +22,14 @@ AT(iomemgrant_info, max_pages, 16);
 AT(iomemgrant_info, max_refs, 20);
 AT(iomemgrant_info, nr_refs, 24);
 AT(iomemgrant_info, nr_grants, 28);
+/* The first published structure ended here. */
+AT(iomemgrant_info, frames, IOMEMGRANT_INFO_SIZE_1);
+AT(iomemgrant_info, max_frames, 36);
+AT(iomemgrant_info, headroom, 40);
+AT(iomemgrant_info, refs_per_frame, 44);
+AT(iomemgrant_info, refs_left, 48);
+AT(iomemgrant_info, reserved, 52);
+CHECK(IOMEMGRANT_INFO_SIZE_1 == 32);
 
 SIZE(iomemgrant_grant, 64);
 AT(iomemgrant_grant, flags, 4);

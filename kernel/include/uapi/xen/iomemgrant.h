@@ -44,6 +44,16 @@
  * @max_refs:       OUT most references all grants may hold (module parameter)
  * @nr_refs:        OUT references held now, those still being ended included
  * @nr_grants:      OUT grants that exist now, those still being ended included
+ * @frames:         OUT grant frames this domain's table has now
+ * @max_frames:     OUT grant frames it can grow to
+ * @headroom:       OUT how many of these are left to other drivers
+ * @refs_per_frame: OUT references in a frame
+ * @refs_left:      OUT references that new grants may still take together: the least
+ *                  of what @max_refs and the frames leave.  0 where this domain may
+ *                  not grant.  One grant has to find that many in a row.
+ * @reserved:       OUT 0
+ *
+ * A module older than the fields from @frames on leaves them as they were.
  *
  * errno: EINVAL, E2BIG, EFAULT.
  */
@@ -56,7 +66,15 @@ struct iomemgrant_info {
 	__u32 max_refs;
 	__u32 nr_refs;
 	__u32 nr_grants;
+	__u32 frames;
+	__u32 max_frames;
+	__u32 headroom;
+	__u32 refs_per_frame;
+	__u32 refs_left;
+	__u32 reserved;
 };
+
+#define IOMEMGRANT_INFO_SIZE_1	32 /* up to nr_grants: as first published */
 
 /* Values of iomemgrant_grant.flags. */
 #define IOMEMGRANT_PERSIST	(1U << 0) /* outlive the file descriptor */
@@ -253,7 +271,8 @@ struct iomemgrant_map {
 	__u64 length;
 };
 
-#define IOMEMGRANT_IOC_INFO	_IOWR('I', 0x00, struct iomemgrant_info)
+/* A command keeps its number when its structure grows: it has the first one's size. */
+#define IOMEMGRANT_IOC_INFO	_IOC(_IOC_READ | _IOC_WRITE, 'I', 0x00, IOMEMGRANT_INFO_SIZE_1)
 #define IOMEMGRANT_IOC_LIST	_IOWR('I', 0x01, struct iomemgrant_list)
 #define IOMEMGRANT_IOC_GRANT	_IOWR('I', 0x10, struct iomemgrant_grant)
 #define IOMEMGRANT_IOC_END	_IOWR('I', 0x11, struct iomemgrant_end)
