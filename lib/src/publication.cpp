@@ -15,6 +15,9 @@ namespace iomemgrant
 namespace
 {
 
+// References below are Xen's own (console, XenStore).
+constexpr std::uint32_t first_free_ref = 8;
+
 // As the protocol writes numbers: decimal, no sign, no leading zero, nothing after them.
 template <typename Number>
 std::optional<Number> decimal(std::string_view text)
@@ -326,7 +329,7 @@ std::optional<std::vector<RefRange>> decode_refs(std::string_view text)
 		const auto last = dash == std::string_view::npos
 			? first
 			: decimal<std::uint32_t>(part.substr(dash + 1));
-		if (!first || !last || *last < *first)
+		if (!first || !last || *first < first_free_ref || *last < *first)
 			return std::nullopt;
 		const std::uint64_t count = std::uint64_t{*last} - *first + 1;
 		total += count;

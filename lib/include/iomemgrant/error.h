@@ -104,6 +104,7 @@ class Error : public std::runtime_error
 public:
 	using Details = std::vector<std::pair<std::string, std::string>>;
 
+	/// Control characters in @message and @hint become '?'.
 	Error(ErrorKind kind, const std::string& message, std::string hint = {});
 
 	/// A failed system or library call: "what: strerror".  @what says what was being done, in

@@ -126,7 +126,8 @@ Publication decode_backend(const ReadNode& read);
 GuestReply decode_frontend(const ReadNode& read);
 
 /// "2048-2049,2060".  Decoding refuses empty parts, leading zeros, reversed ranges, orders
-/// ("2048:9"), more than max_refs_length bytes and more references than a u32 counts.
+/// ("2048:9"), numbers below 8, more than max_refs_length bytes and more references than a u32
+/// counts: exactly what the guest's kernel refuses.
 std::string encode_refs(const std::vector<RefRange>& refs);
 std::optional<std::vector<RefRange>> decode_refs(std::string_view text);
 std::uint64_t count_refs(const std::vector<RefRange>& refs);

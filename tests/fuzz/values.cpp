@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The small values: byte sizes, labels, grant ids, classes to allow, cache types.
+#include <iomemgrant/allow.h>
+#include <iomemgrant/byte_size.h>
+#include <iomemgrant/grant.h>
+#include <iomemgrant/label.h>
+
+#include "fuzz.h"
+
+using namespace iomemgrant;
+
+namespace
+{
+
+void check_byte_size(std::string_view text)
+{
+	const auto bytes = parse_byte_size(text);
+	if (!bytes)
+		return;
+	REQUIRE(parse_byte_size(format_byte_size(*bytes)) == bytes);
+	REQUIRE(!describe_byte_size(*bytes).empty());
+	// Only letters that mean something.
+	REQUIRE(text.find_first_not_of("0123456789abcdefABCDEFxXkKmMgG") == std::string_view::npos);
+}
+
+void check_label(std::string_view text)
+{
+	const auto label = Label::parse(text);
+	REQUIRE(fuzz::parsed([&] { return Label::from_user(text); }) == label);
+	if (!label)
+		return;
+	// It becomes a file name in the guest.
+	REQUIRE(label->str() == text && text.size() < 64);
+	REQUIRE(text != "." && text != ".." && text.find('/') == std::string_view::npos);
+}
+
+void check_grant_id(std::string_view text)
+{
+	const auto id = GrantId::parse(text);
+	REQUIRE(fuzz::parsed([&] { return GrantId::from_user(text); }) == id);
+	if (id)
+		REQUIRE(id->str() == text || id->str().substr(1) == text);
+}
+
+void check_allow(std::string_view text)
+{
+	const auto allow = fuzz::parsed([&] { return AllowSet::parse(text); });
+	if (!allow)
+		return;
+	std::string names;
+	for (const auto& name : allow->names())
+		names += (names.empty() ? "" : ",") + std::string(name);
+	REQUIRE(names.empty() || AllowSet::parse(names) == *allow);
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
+{
+	const auto text = fuzz::text(data, size);
+	check_byte_size(text);
+	check_label(text);
+	check_grant_id(text);
+	check_allow(text);
+	(void)fuzz::parsed([&] { return parse_cache(text); });
+	return 0;
+}
