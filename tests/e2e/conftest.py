@@ -55,14 +55,14 @@ class Session:
         shutil.rmtree(self.logs, ignore_errors=True)
         self.logs.mkdir(parents=True)
         xen = config.getoption("--xen") or (None if flavour == "stock" else ROOT / f"build/xen-{flavour}/xen")
-        probe = self.logs / "iomem-probe"
-        subprocess.run(["gcc", "-O1", "-Wall", "-Wextra", "-static", f"-I{ROOT}/kernel/include/uapi", "-o", probe,
-                        Path(__file__).parent / "programs/iomem-probe.c"], check=True)
+        programs = self.logs / "programs"
+        programs.mkdir()
+        subprocess.run(["make", "-s", "-C", Path(__file__).parent / "programs", f"OUT={programs}"], check=True)
         stage, module = config.getoption("--stage"), config.getoption("--module")
         for what, path in (("hypervisor", xen), ("programs", stage), ("kernel module", module)):
             if path and not path.exists():
                 raise BenchError(f"the {what} under test is not built: no {path}")
-        self.bench = Bench(xen, Products(stage=stage, module=module, programs=[probe]), logs=self.logs)
+        self.bench = Bench(xen, Products(stage=stage, module=module, programs=sorted(programs.iterdir())), logs=self.logs)
         self.bench.dom0(f"echo 1 > /sys/bus/pci/devices/{self.bench.edu}/enable;"
                         f"echo 1 > /sys/bus/pci/devices/{self.bench.shm}/enable").check()
         self._guests = {}

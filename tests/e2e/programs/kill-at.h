@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The three parts of kill-at: a traced run (trace.c), what is true now (truth.c), the loop. */
+#ifndef KILL_AT_H
+#define KILL_AT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* ---------------------------------------------------------------- trace.c */
+
+enum moment { BEFORE, AFTER };
+
+/* What to do to a command at its @number-th system call, counted from 1 over all its threads. */
+struct strike {
+	unsigned int number;	/* 0: only watch */
+	enum moment moment;
+	int signal;
+};
+
+struct run {
+	bool struck;		/* the signal was sent */
+	bool killed;		/* the command died of a signal, @status is its number */
+	int status;		/* or this was its exit status */
+	unsigned int calls;	/* system calls it had begun by then */
+	unsigned int first;	/* the first that opened the module's device or XenStore; 0 none */
+	bool sends;		/* the call at which it was struck says something to module or XenStore */
+	char call[160];		/* that call in words */
+	char said[4096];	/* what the command printed, both streams */
+};
+
+/* Runs @argv under ptrace(2).  A command that takes longer than @limit seconds is an error. */
+void run_traced(char *const argv[], const struct strike *strike, unsigned int limit, struct run *run);
+
+/* Runs @argv in the ordinary way; its exit status, -1 when a signal ended it. */
+int run_plain(char *const argv[], char *said, size_t room);
+
+/* --------------------------------------------------------------- truth.c */
+
+/* What the module and XenStore say of the one grant there may be. */
+struct truth {
+	unsigned int nr_grants;		/* the module's */
+	unsigned long long id;
+	unsigned int nr_mapped;
+	const char *state;		/* the word `list` must use; "none" */
+};
+
+void truth_open(void);
+void truth_now(struct truth *truth);
+
+/* Does the JSON of `list` say that? */
+bool truth_told(const struct truth *truth, const char *json);
+
+/* XenStore with permissions, /proc/iomem and the module's counts as one text; free() it. */
+char *snapshot(void);
+
+/* ------------------------------------------------------------------- both */
+
+void die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+#endif

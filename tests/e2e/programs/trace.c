@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* One run of a command that is watched, and struck at one of its system calls. */
+#define _GNU_SOURCE
+#include <elf.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <linux/ptrace.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <xen/iomemgrant.h>
+
+#include "kill-at.h"
+
+#define CALL(name) [SYS_##name] = #name
+static const char *const names[] = {
+	CALL(access), CALL(arch_prctl), CALL(brk), CALL(clock_nanosleep), CALL(clone), CALL(clone3),
+	CALL(close), CALL(connect), CALL(dup), CALL(eventfd2), CALL(execve), CALL(exit), CALL(exit_group),
+	CALL(fcntl), CALL(fstat), CALL(futex), CALL(getdents64), CALL(getpid), CALL(getrandom),
+	CALL(getsockopt), CALL(gettid), CALL(getuid), CALL(geteuid), CALL(ioctl), CALL(lseek), CALL(madvise),
+	CALL(mmap), CALL(mprotect), CALL(munmap), CALL(newfstatat), CALL(openat), CALL(pipe2), CALL(poll),
+	CALL(ppoll), CALL(pread64), CALL(prlimit64), CALL(read), CALL(readlink), CALL(readlinkat),
+	CALL(readv), CALL(recvfrom), CALL(recvmsg), CALL(restart_syscall), CALL(rseq), CALL(rt_sigaction),
+	CALL(rt_sigprocmask), CALL(rt_sigreturn), CALL(sched_yield), CALL(sendmsg), CALL(sendto),
+	CALL(set_robust_list), CALL(set_tid_address), CALL(sigaltstack), CALL(socket), CALL(stat),
+	CALL(statx), CALL(sysinfo), CALL(tgkill), CALL(timerfd_create), CALL(timerfd_settime), CALL(uname),
+	CALL(write), CALL(writev), CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_wait), CALL(epoll_pwait),
+	CALL(signalfd4), CALL(inotify_init1), CALL(getsockname), CALL(setsockopt), CALL(prctl),
+};
+
+/* Requests of XenStore, by the first word of a message (xen/io/xs_wire.h). */
+static const char *const requests[] = {
+	"XS_CONTROL", "XS_DIRECTORY", "XS_READ", "XS_GET_PERMS", "XS_WATCH", "XS_UNWATCH",
+	"XS_TRANSACTION_START", "XS_TRANSACTION_END", "XS_INTRODUCE", "XS_RELEASE", "XS_GET_DOMAIN_PATH",
+	"XS_WRITE", "XS_MKDIR", "XS_RM", "XS_SET_PERMS", "XS_WATCH_EVENT",
+};
+
+static size_t peek(pid_t pid, unsigned long address, void *buffer, size_t size)
+{
+	struct iovec here = { buffer, size }, there = { (void *)address, size };
+	ssize_t got = process_vm_readv(pid, &here, 1, &there, 1, 0);
+
+	return got < 0 ? 0 : (size_t)got;
+}
+
+static void peek_string(pid_t pid, unsigned long address, char *text, size_t room)
+{
+	size_t done = 0;
+
+	/* Up to the end of the page at a time: the next one may not be there. */
+	while (done < room - 1) {
+		size_t piece = 4096 - (address + done) % 4096;
+
+		piece = piece < room - 1 - done ? piece : room - 1 - done;
+		piece = peek(pid, address + done, text + done, piece);
+		if (!piece || memchr(text + done, '\0', piece))
+			break;
+		done += piece;
+	}
+	text[room - 1] = '\0';
+	if (done < room - 1 && !memchr(text, '\0', room))
+		text[done] = '\0';
+}
+
+/* A request to XenStore, if the @nr pieces at @vector are one. */
+static bool describe_request(pid_t pid, unsigned long vector, size_t nr, char *text, size_t room)
+{
+	struct { unsigned int type, req, tx, len; } header;
+	struct iovec pieces[2] = {{ 0 }};
+	char body[100] = "";
+	size_t length;
+
+	if (nr > 2)
+		nr = 2;
+	if (peek(pid, vector, pieces, nr * sizeof(pieces[0])) < sizeof(pieces[0]) ||
+	    pieces[0].iov_len != sizeof(header) ||
+	    peek(pid, (unsigned long)pieces[0].iov_base, &header, sizeof(header)) != sizeof(header) ||
+	    header.type >= sizeof(requests) / sizeof(requests[0]))
+		return false;
+	length = pieces[1].iov_len < sizeof(body) - 1 ? pieces[1].iov_len : sizeof(body) - 1;
+	if (nr == 2)
+		body[peek(pid, (unsigned long)pieces[1].iov_base, body, length)] = '\0';
+	snprintf(text, room, "%s %s", requests[header.type], body);
+	return true;
+}
+
+static const char *ioctl_name(unsigned long request)
+{
+	switch (request) {
+	case IOMEMGRANT_IOC_INFO: return "IOMEMGRANT_IOC_INFO";
+	case IOMEMGRANT_IOC_GRANT: return "IOMEMGRANT_IOC_GRANT";
+	case IOMEMGRANT_IOC_END: return "IOMEMGRANT_IOC_END";
+	case IOMEMGRANT_IOC_LIST: return "IOMEMGRANT_IOC_LIST";
+	default: return "another";
+	}
+}
+
+static void describe(pid_t pid, const struct ptrace_syscall_info *info, struct run *run)
+{
+	unsigned long nr = info->entry.nr;
+	const __u64 *arg = info->entry.args;
+	const char *name = nr < sizeof(names) / sizeof(names[0]) ? names[nr] : NULL;
+	char detail[120] = "";
+	struct msghdr message = { 0 };
+	unsigned long vector = arg[1], pieces = arg[2];
+
+	run->sends = false;
+	switch (nr) {
+	case SYS_openat:
+		peek_string(pid, arg[1], detail, sizeof(detail));
+		if (!run->first && !strcmp(detail, IOMEMGRANT_DEVICE))
+			run->first = run->calls;
+		break;
+	case SYS_connect:
+		peek_string(pid, arg[1] + 2, detail, sizeof(detail));
+		if (!run->first)
+			run->first = run->calls;
+		break;
+	case SYS_ioctl:
+		snprintf(detail, sizeof(detail), "%s", ioctl_name(arg[1]));
+		run->sends = true;
+		break;
+	case SYS_sendmsg:
+		peek(pid, arg[1], &message, sizeof(message));
+		vector = (unsigned long)message.msg_iov;
+		pieces = message.msg_iovlen;
+		/* fall through */
+	case SYS_writev:
+		run->sends = describe_request(pid, vector, pieces, detail, sizeof(detail));
+		break;
+	case SYS_write:
+		snprintf(detail, sizeof(detail), "%llu bytes to %lld", arg[2], (long long)arg[0]);
+		break;
+	}
+	if (name)
+		snprintf(run->call, sizeof(run->call), "%s%s%s", name, *detail ? " " : "", detail);
+	else
+		snprintf(run->call, sizeof(run->call), "call %lu", nr);
+}
+
+static pid_t start(char *const argv[], bool traced, int *out)
+{
+	pid_t pid;
+
+	*out = memfd_create("said", MFD_CLOEXEC);
+	if (*out < 0)
+		die("memfd_create: %s", strerror(errno));
+	pid = fork();
+	if (pid < 0)
+		die("fork: %s", strerror(errno));
+	if (pid)
+		return pid;
+	dup2(*out, 1);
+	dup2(*out, 2);
+	if (traced && ptrace(PTRACE_TRACEME, 0, NULL, NULL))
+		_exit(126);
+	if (traced)
+		raise(SIGSTOP);
+	execvp(argv[0], argv);
+	_exit(127);
+}
+
+static void collect(int out, char *said, size_t room)
+{
+	ssize_t length = pread(out, said, room - 1, 0);
+
+	said[length > 0 ? length : 0] = '\0';
+	close(out);
+}
+
+int run_plain(char *const argv[], char *said, size_t room)
+{
+	int out, status;
+	pid_t pid = start(argv, false, &out);
+
+	if (waitpid(pid, &status, 0) != pid)
+		die("waitpid: %s", strerror(errno));
+	collect(out, said, room);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static volatile sig_atomic_t overdue;
+
+static void on_alarm(int sig)
+{
+	overdue = sig;
+}
+
+void run_traced(char *const argv[], const struct strike *strike, unsigned int limit, struct run *run)
+{
+	struct sigaction action = { .sa_handler = on_alarm };
+	pid_t chosen = 0;	/* the thread whose call is to return first */
+	int out, status;
+	pid_t pid;
+
+	memset(run, 0, sizeof(*run));
+	overdue = 0;
+	pid = start(argv, true, &out);
+	if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
+		die("%s did not stop", argv[0]);
+	if (ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE |
+		   PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_EXITKILL))
+		die("PTRACE_SETOPTIONS: %s", strerror(errno));
+	sigaction(SIGALRM, &action, NULL);
+	alarm(limit);
+	ptrace(PTRACE_SYSCALL, pid, NULL, 0L);
+
+	for (;;) {
+		struct ptrace_syscall_info info = { 0 };
+		long deliver = 0;
+		bool strike_now = false;
+		pid_t tid = waitpid(-1, &status, __WALL);
+
+		if (tid < 0 && overdue) {
+			kill(pid, SIGKILL);
+			die("%s hangs; the last call was %s", argv[0], run->call);
+		}
+		if (tid < 0)
+			die("waitpid: %s", strerror(errno));
+		if (WIFEXITED(status) || WIFSIGNALED(status)) {
+			if (tid != pid)
+				continue;
+			run->killed = WIFSIGNALED(status);
+			run->status = run->killed ? WTERMSIG(status) : WEXITSTATUS(status);
+			break;
+		}
+		if (WSTOPSIG(status) != (SIGTRAP | 0x80)) {
+			/* A new thread's first stop and the events of ptrace are not for it. */
+			if (WSTOPSIG(status) != SIGSTOP && WSTOPSIG(status) != SIGTRAP)
+				deliver = WSTOPSIG(status);
+			ptrace(PTRACE_SYSCALL, tid, NULL, deliver);
+			continue;
+		}
+		ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info);
+		if (!run->struck && info.op == PTRACE_SYSCALL_INFO_ENTRY && !chosen) {
+			run->calls++;
+			describe(tid, &info, run);
+			if (run->calls == strike->number) {
+				chosen = tid;
+				strike_now = strike->moment == BEFORE;
+			}
+		} else if (!run->struck && info.op == PTRACE_SYSCALL_INFO_EXIT && tid == chosen) {
+			strike_now = true;
+		}
+		if (strike_now) {
+			kill(pid, strike->signal);
+			run->struck = true;
+		}
+		ptrace(run->struck ? PTRACE_CONT : PTRACE_SYSCALL, tid, NULL, 0L);
+	}
+	alarm(0);
+	/* Threads that are still to be buried. */
+	while (waitpid(-1, &status, __WALL | WNOHANG) > 0)
+		;
+	collect(out, run->said, sizeof(run->said));
+}
