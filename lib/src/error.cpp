@@ -33,8 +33,8 @@ Error::Error(ErrorKind kind, const std::string& message, std::string hint)
 
 Error Error::from_errno(int errnum, const std::string& what)
 {
-	// EPERM and EACCES of a file or hypercall have one remedy; everything else is unexpected here
-	// and gets its meaning, if it has one, from the layer that knows what was asked for.
+	// EPERM and EACCES of a file or hypercall have one remedy; everything else is unexpected
+	// here and gets its meaning, if it has one, from the layer that knows what was asked for.
 	const bool permission = errnum == EPERM || errnum == EACCES;
 	Error error(permission ? kind::permission : kind::io_error,
 		fmt::format("{}: {}", what, std::generic_category().message(errnum)),

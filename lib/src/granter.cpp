@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <iomemgrant/error.h>
 #include <iomemgrant/publisher.h>
@@ -30,15 +31,12 @@ std::string seconds(milliseconds limit)
 }
 
 // The reason a grant was rolled back, and what that left behind, if anything.
-Error taken_back(const Error& reason, const std::vector<GrantId>& stuck)
+Error taken_back(const Error& reason, const std::vector<std::string>& leftovers)
 {
-	if (stuck.empty())
+	if (leftovers.empty())
 		return reason;
-	auto message = std::string(reason.what());
-	for (const auto id : stuck)
-		message += fmt::format("; {0} is still mapped and ends when the guest lets go",
-			id.str());
-	return {reason.kind(), message, "xen-iomemgrant list"};
+	return {reason.kind(), fmt::format("{}; {}", reason.what(), fmt::join(leftovers, "; ")),
+		"xen-iomemgrant list shows what is left, xen-iomemgrant revoke takes it back"};
 }
 
 Publication publication_of(
@@ -66,7 +64,7 @@ public:
 	~Pending()
 	{
 		try {
-			(void)roll_back(); // what remains is in `list`, as ending
+			(void)roll_back(); // what remains is in `list`
 		} catch (...) {
 			// Nothing can be thrown from here; `list` shows what is left and `revoke`
 			// repeats what failed.
@@ -83,24 +81,23 @@ public:
 		return {host_.self, grant.domid, grant.id};
 	}
 
-	/// Takes everything back.  Returns the grants a guest still maps.
-	std::vector<GrantId> roll_back()
+	/// Takes everything back.  Returns in words what could not be, or not yet.
+	std::vector<std::string> roll_back()
 	{
-		std::vector<GrantId> stuck;
-		std::optional<Error> failure;
+		std::vector<std::string> leftovers;
 		for (const auto& grant : std::exchange(grants_, {})) {
 			try {
 				take_back(grant);
 			} catch (const Error& error) {
-				if (error.kind() == kind::still_mapped)
-					stuck.push_back(grant.id);
-				else
-					failure = error;
+				leftovers.push_back(error.kind() == kind::still_mapped
+						? fmt::format("{} is still mapped and ends when the "
+							      "guest lets go",
+							  grant.id.str())
+						: fmt::format("{} could not be taken back ({})",
+							  grant.id.str(), error.what()));
 			}
 		}
-		if (failure)
-			throw *failure;
-		return stuck;
+		return leftovers;
 	}
 
 private:
@@ -120,7 +117,23 @@ private:
 			if (host_.device.end(grant.id) == GrantDevice::Ended::yes)
 				return;
 		}
-		Revoker(patient).revoke(status, rollback_limit);
+		try {
+			Revoker(patient).revoke(status, rollback_limit);
+		} catch (const Error& error) {
+			if (error.kind() != kind::still_mapped)
+				end_regardless(grant.id);
+			throw;
+		}
+	}
+
+	// XenStore is out of reach; that is no reason for the kernel to go on granting.
+	void end_regardless(GrantId id)
+	{
+		try {
+			(void)host_.device.end(id); // if mapped, the kernel frees it later
+		} catch (const Error&) {
+			// Ended already, or this fails too; the caller reports what failed first.
+		}
 	}
 
 	Host& host_;
@@ -192,21 +205,16 @@ GrantOutcome Granter::grant(const DomainSpec& domain_spec, const std::vector<Reg
 	host_.checkpoint();
 	host_.trace("publishing in XenStore");
 	pending.published();
-	publish(host_.store, publications);
 
 	GrantOutcome outcome;
 	try {
+		publish(host_.store, publications);
 		if (options.wait)
 			outcome.mapped_after = await_mapped(domain, pending, *options.wait);
+		outcome.grants = inspect_all(pending);
 		host_.checkpoint();
 	} catch (const Error& error) {
 		throw taken_back(error, pending.roll_back());
-	}
-	for (const auto& grant : host_.device.list()) {
-		for (const auto& made : pending.grants()) {
-			if (made.id == grant.id)
-				outcome.grants.push_back(inspect(host_, domains_, grant));
-		}
 	}
 	for (const auto& candidate : candidates) {
 		if (options.cache == Cache::write_combining && !candidate.bar().prefetchable)
@@ -305,6 +313,18 @@ GrantOutcome Granter::rehearsal(const DomainInfo& domain,
 		outcome.grants.push_back(std::move(status));
 	}
 	return outcome;
+}
+
+std::vector<GrantStatus> Granter::inspect_all(const Pending& pending)
+{
+	std::vector<GrantStatus> found;
+	for (const auto& grant : host_.device.list()) {
+		for (const auto& made : pending.grants()) {
+			if (made.id == grant.id)
+				found.push_back(inspect(host_, domains_, grant));
+		}
+	}
+	return found;
 }
 
 milliseconds Granter::await_mapped(

@@ -3,6 +3,7 @@
 #define FAKE_GRANT_DEVICE_H
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -23,11 +24,18 @@ public:
 	Uuid uuid;
 	/// errno of the grant call that fails, counted from 1.
 	std::optional<std::pair<int, int>> fail_grant;
+	/// Told each call before it is done; throws what the call shall fail with.
+	std::function<void(const std::string& call)> interfere = [](const std::string&) {};
 
-	ModuleInfo info() override { return facts; }
+	ModuleInfo info() override
+	{
+		interfere("info");
+		return facts;
+	}
 
 	Grant grant(const GrantRequest& request) override
 	{
+		interfere("grant");
 		calls_++;
 		if (fail_grant && fail_grant->first == calls_)
 			throw Error::from_errno(fail_grant->second, "grant");
@@ -44,6 +52,7 @@ public:
 
 	Ended end(GrantId id) override
 	{
+		interfere("end");
 		const auto found = std::find_if(grants.begin(), grants.end(),
 			[id](const Grant& grant) { return grant.id == id; });
 		if (found == grants.end())
@@ -56,7 +65,11 @@ public:
 		return Ended::yes;
 	}
 
-	std::vector<Grant> list() override { return grants; }
+	std::vector<Grant> list() override
+	{
+		interfere("list");
+		return grants;
+	}
 
 private:
 	int calls_ = 0;

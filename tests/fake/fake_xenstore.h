@@ -25,9 +25,14 @@ public:
 	std::function<void(FakeXenStore&)> guest = [](FakeXenStore&) {};
 	/// The how-manieth transaction fails, counted from 1.
 	int fail_transaction = 0;
+	/// So many commits meet a conflict first.
+	int conflicts = 0;
+	/// Told each request before it is done; throws what the request shall fail with.
+	std::function<void(const std::string& request)> interfere = [](const std::string&) {};
 
 	std::optional<std::string> read(const std::string& path) override
 	{
+		interfere("read " + path);
 		const auto found = nodes.find(path);
 		if (found == nodes.end())
 			return std::nullopt;
@@ -36,6 +41,7 @@ public:
 
 	std::vector<std::string> directory(const std::string& path) override
 	{
+		interfere("list " + path);
 		std::set<std::string> names;
 		const auto prefix = path + "/";
 		for (const auto& [key, value] : nodes) {
@@ -48,6 +54,7 @@ public:
 
 	void write(const std::string& path, const std::string& value) override
 	{
+		interfere("write " + path);
 		for (auto end = path.find('/', 1); end != std::string::npos;
 			end = path.find('/', end + 1))
 			nodes.try_emplace(path.substr(0, end), "");
@@ -59,16 +66,31 @@ public:
 	void transact(const std::function<void(XenStoreTransaction&)>& body) override
 	{
 		const auto before = nodes;
-		Transaction transaction(*this);
-		body(transaction);
-		if (++transactions_ == fail_transaction) {
+		// As many as the real one takes.
+		for (int i = 0; i < 100; i++) {
+			try {
+				interfere("start transaction");
+				Transaction transaction(*this);
+				body(transaction);
+				interfere("commit");
+				if (++transactions_ == fail_transaction)
+					throw Error(kind::xenstore_quota,
+						"commit a XenStore transaction");
+			} catch (...) {
+				nodes = before;
+				throw;
+			}
+			if (conflicts == 0)
+				return;
+			conflicts--;
 			nodes = before;
-			throw Error(kind::xenstore_quota, "commit a XenStore transaction");
 		}
+		throw Error(kind::io_error, "XenStore reported 100 conflicts in a row");
 	}
 
-	std::unique_ptr<XenStoreWatch> watch(const std::string&) override
+	std::unique_ptr<XenStoreWatch> watch(const std::string& path) override
 	{
+		interfere("watch " + path);
 		return std::make_unique<XenStoreWatch>();
 	}
 
@@ -99,11 +121,13 @@ private:
 		}
 		void make_directory(const std::string& path, const NodePermissions&) override
 		{
+			store_.interfere("mkdir " + path);
 			if (!store_.nodes.contains(path))
 				store_.write(path, "");
 		}
 		void remove(const std::string& path) override
 		{
+			store_.interfere("remove " + path);
 			std::erase_if(store_.nodes, [&](const auto& node) {
 				return node.first == path || node.first.starts_with(path + "/");
 			});

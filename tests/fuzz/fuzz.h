@@ -44,7 +44,8 @@ auto parsed(Parse&& parse) -> std::optional<decltype(parse())>
 			const auto byte = static_cast<unsigned char>(c);
 			require(byte >= 0x20 && byte != 0x7f, "no control character in a message");
 		}
-		require(error.kind().exit > 0 && !error.kind().slug.empty(), "a failure has a kind");
+		require(error.kind().exit > 0 && !error.kind().slug.empty(),
+			"a failure has a kind");
 		return std::nullopt;
 	}
 }

@@ -79,8 +79,8 @@ void check_kernel_agrees(const Directory& nodes)
 			continue;
 		REQUIRE(kernel::decode_label_ok(text.c_str()) == Label::parse(text).has_value());
 		// decode_frontend() is the library's reader of numbers.
-		const auto reply = decode_frontend(
-			[&](std::string_view) { return std::optional(text); });
+		const auto reply =
+			decode_frontend([&](std::string_view) { return std::optional(text); });
 		u64 number = 0;
 		const int rc = kernel::decode_whole_number(text.c_str(), UINT64_MAX, &number);
 		REQUIRE((rc == 0) == reply.mapped_pages.has_value());

@@ -16,7 +16,8 @@ TEST(Error, is_one_printable_line_whatever_it_quotes)
 
 TEST(Error, leaves_text_that_is_not_ascii_alone)
 {
-	EXPECT_STREQ(Error(kind::no_domain, "no domain named 'wéb'").what(), "no domain named 'wéb'");
+	EXPECT_STREQ(
+		Error(kind::no_domain, "no domain named 'wéb'").what(), "no domain named 'wéb'");
 }
 
 TEST(Error, from_errno_says_what_and_why)

@@ -76,6 +76,7 @@ private:
 		const std::vector<Grant>& grants);
 	GrantOutcome rehearsal(const DomainInfo& domain, const std::vector<Candidate>& candidates,
 		const GrantOptions& options);
+	std::vector<GrantStatus> inspect_all(const Pending& pending);
 	std::chrono::milliseconds await_mapped(const DomainInfo& domain, const Pending& pending,
 		std::chrono::milliseconds limit);
 	void require_progress(const DomainInfo& domain, const PublicationPath& path,

@@ -8,16 +8,16 @@
  *   --repair=COMMAND    after each run; must succeed and leave everything as it was at the start
  *   --signal=INT        interrupt instead of kill: the command must roll back and exit 130, or
  *                       have finished
- *   --from-start        also the calls before the module or XenStore is opened
- *   --both              also after calls that say nothing to the module or XenStore
- *   --first=N, --step=N part of the matrix: from call N on, and every Nth only
+ *   --all               at every call; else only at the moments when it says something to the
+ *                       module or to XenStore
+ *   --first=N, --step=N from the Nth on, and every Nth only
  *
  * One line a run: number, moment, call, how the command ended, what `list` says then.  What is
  * wrong begins with FAIL.  The last line counts; exit status 1 when anything failed.
  *
  * Killed at the entry of a system call a process does not execute it (the kernel looks for a fatal
- * signal there), so "before" and "after" are exact.  "After" one call and "before" the next are the
- * same to everybody else, which is why only calls that say something are struck twice by default.
+ * signal there), so "before" and "after" are exact.  To everybody else, before and after a call that
+ * says nothing are the same moment, which is why such calls are left out by default.
  */
 #define _GNU_SOURCE
 #include <getopt.h>
@@ -36,7 +36,7 @@
 static char *prepare[32], *repair[32];
 static char *const list[] = { "xen-iomemgrant", "--json", "list", NULL };
 static int signal_number = SIGKILL;
-static bool from_start, both;
+static bool all;
 static unsigned int first = 1, step = 1;
 
 static char *before;		/* the snapshot everything must come back to */
@@ -159,7 +159,7 @@ static void put_back(void)
 
 static bool one_run(char *const command[], unsigned int number, enum moment moment, struct run *run)
 {
-	struct strike strike = { number, moment, signal_number };
+	struct strike strike = { all, number, moment, signal_number };
 	const char *state;
 
 	if (prepare[0] && run_plain(prepare, said, sizeof(said)))
@@ -170,8 +170,9 @@ static bool one_run(char *const command[], unsigned int number, enum moment mome
 	runs++;
 	state = signal_number == SIGINT && run->struck ? check_interrupted(run) : check_list();
 	put_back();
-	printf("%4u %-6s %-60s %s %d, %s\n", number, moment == BEFORE ? "before" : "after", run->call,
-	       !run->struck ? "never returned; exit" : run->killed ? "signal" : "exit", run->status, state);
+	printf("%4u %-6s %-60s %s %d, %s\n", run->calls, run->moment == BEFORE ? "before" : "after",
+	       run->call, !run->struck ? "never returned; exit" : run->killed ? "signal" : "exit",
+	       run->status, state);
 	fflush(stdout);
 	return true;
 }
@@ -180,8 +181,8 @@ static void parse(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "prepare", required_argument, NULL, 'p' }, { "repair", required_argument, NULL, 'r' },
-		{ "signal", required_argument, NULL, 's' }, { "from-start", no_argument, NULL, 'f' },
-		{ "both", no_argument, NULL, 'b' }, { "first", required_argument, NULL, '1' },
+		{ "signal", required_argument, NULL, 's' }, { "all", no_argument, NULL, 'a' },
+		{ "first", required_argument, NULL, '1' },
 		{ "step", required_argument, NULL, 'n' }, { 0 }
 	};
 	int option;
@@ -191,8 +192,7 @@ static void parse(int argc, char **argv)
 		case 'p': split(optarg, prepare, 32); break;
 		case 'r': split(optarg, repair, 32); break;
 		case 's': signal_number = strcmp(optarg, "INT") ? SIGKILL : SIGINT; break;
-		case 'f': from_start = true; break;
-		case 'b': both = true; break;
+		case 'a': all = true; break;
 		case '1': first = (unsigned int)atoi(optarg); break;
 		case 'n': step = (unsigned int)atoi(optarg); break;
 		default: exit(2);
@@ -204,7 +204,7 @@ static void parse(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct strike watch = { 0, BEFORE, 0 };
+	struct strike watch = { false, 0, BEFORE, 0 };
 	struct timespec begin, end;
 	struct run run;
 
@@ -219,20 +219,16 @@ int main(int argc, char **argv)
 	run_traced(argv + optind, &watch, LIMIT, &run);
 	if (run.killed || run.status)
 		die("undisturbed it ends with %d: %s", run.status, run.said);
-	printf("undisturbed: %u calls, the first that opens something is number %u\n", run.calls, run.first);
+	printf("undisturbed: %u calls, the first that opens something is number %u, %u moments\n", run.calls,
+	       run.first, run.moments);
 	put_back();
 
-	unsigned int number = first;
-
-	if (!from_start && number < run.first)
-		number = run.first;
-	for (; one_run(argv + optind, number, BEFORE, &run); number += step) {
-		if (both || run.sends)
+	for (unsigned int number = first; one_run(argv + optind, number, BEFORE, &run); number += step) {
+		if (all)
 			one_run(argv + optind, number, AFTER, &run);
 	}
 	put_back();
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	printf("%u runs, %u failures, %u calls, %ld s\n", runs, failures, number - 1,
-	       (long)(end.tv_sec - begin.tv_sec));
+	printf("%u runs, %u failures, %ld s\n", runs, failures, (long)(end.tv_sec - begin.tv_sec));
 	return failures != 0;
 }

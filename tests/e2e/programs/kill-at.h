@@ -11,9 +11,12 @@
 
 enum moment { BEFORE, AFTER };
 
-/* What to do to a command at its @number-th system call, counted from 1 over all its threads. */
+/* What to do to a command, and when. */
 struct strike {
-	unsigned int number;	/* 0: only watch */
+	bool all;		/* count every system call, struck at @moment of it; or only those
+				 * that say something: before a message to XenStore, after it, before
+				 * and after an ioctl, each of these moments counted by itself */
+	unsigned int number;	/* counted from 1 over all threads; 0: only watch */
 	enum moment moment;
 	int signal;
 };
@@ -23,9 +26,10 @@ struct run {
 	bool killed;		/* the command died of a signal, @status is its number */
 	int status;		/* or this was its exit status */
 	unsigned int calls;	/* system calls it had begun by then */
+	unsigned int moments;	/* of them, moments that count without @all */
 	unsigned int first;	/* the first that opened the module's device or XenStore; 0 none */
-	bool sends;		/* the call at which it was struck says something to module or XenStore */
-	char call[160];		/* that call in words */
+	enum moment moment;	/* how it was struck */
+	char call[160];		/* the call at which it was struck */
 	char said[4096];	/* what the command printed, both streams */
 };
 

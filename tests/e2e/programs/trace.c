@@ -9,12 +9,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <linux/ptrace.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <xen/iomemgrant.h>
@@ -71,26 +69,36 @@ static void peek_string(pid_t pid, unsigned long address, char *text, size_t roo
 		text[done] = '\0';
 }
 
-/* A request to XenStore, if the @nr pieces at @vector are one. */
-static bool describe_request(pid_t pid, unsigned long vector, size_t nr, char *text, size_t room)
-{
-	struct { unsigned int type, req, tx, len; } header;
-	struct iovec pieces[2] = {{ 0 }};
-	char body[100] = "";
-	size_t length;
+/* What libxenstore writes: a header of four words, then the body. */
+struct message {
+	unsigned int type, request, transaction, length;
+};
 
-	if (nr > 2)
-		nr = 2;
-	if (peek(pid, vector, pieces, nr * sizeof(pieces[0])) < sizeof(pieces[0]) ||
-	    pieces[0].iov_len != sizeof(header) ||
-	    peek(pid, (unsigned long)pieces[0].iov_base, &header, sizeof(header)) != sizeof(header) ||
-	    header.type >= sizeof(requests) / sizeof(requests[0]))
-		return false;
-	length = pieces[1].iov_len < sizeof(body) - 1 ? pieces[1].iov_len : sizeof(body) - 1;
-	if (nr == 2)
-		body[peek(pid, (unsigned long)pieces[1].iov_base, body, length)] = '\0';
-	snprintf(text, room, "%s %s", requests[header.type], body);
-	return true;
+/* Of the run. */
+static int store_fd;
+static struct message sending;		/* header of the message being written */
+static pid_t inside;			/* the thread whose return from a call is a moment */
+static bool counts, chosen;		/* of that call */
+
+/* A write to XenStore.  True when it is a header, else it is the body of the last one. */
+static bool describe_message(pid_t pid, const __u64 *arg, char *text, size_t room)
+{
+	const char *name = "XS_?";
+	char body[100] = "";
+	bool header;
+
+	header = arg[2] == sizeof(sending) && !sending.length &&
+		 peek(pid, arg[1], &sending, sizeof(sending)) == sizeof(sending);
+	if (sending.type < sizeof(requests) / sizeof(requests[0]))
+		name = requests[sending.type];
+	if (!header) {
+		size_t length = arg[2] < sizeof(body) - 1 ? arg[2] : sizeof(body) - 1;
+
+		body[peek(pid, arg[1], body, length)] = '\0';
+		sending.length -= arg[2] < sending.length ? arg[2] : sending.length;
+	}
+	snprintf(text, room, "%s %s", name, header ? "(header)" : body);
+	return header;
 }
 
 static const char *ioctl_name(unsigned long request)
@@ -104,16 +112,15 @@ static const char *ioctl_name(unsigned long request)
 	}
 }
 
-static void describe(pid_t pid, const struct ptrace_syscall_info *info, struct run *run)
+/* The moments of a call at which it says something, as a set of 1 << BEFORE and 1 << AFTER. */
+static unsigned int describe(pid_t pid, const struct ptrace_syscall_info *info, struct run *run)
 {
 	unsigned long nr = info->entry.nr;
 	const __u64 *arg = info->entry.args;
 	const char *name = nr < sizeof(names) / sizeof(names[0]) ? names[nr] : NULL;
+	unsigned int moments = 0;
 	char detail[120] = "";
-	struct msghdr message = { 0 };
-	unsigned long vector = arg[1], pieces = arg[2];
 
-	run->sends = false;
 	switch (nr) {
 	case SYS_openat:
 		peek_string(pid, arg[1], detail, sizeof(detail));
@@ -124,27 +131,26 @@ static void describe(pid_t pid, const struct ptrace_syscall_info *info, struct r
 		peek_string(pid, arg[1] + 2, detail, sizeof(detail));
 		if (!run->first)
 			run->first = run->calls;
+		store_fd = (int)arg[0];
 		break;
 	case SYS_ioctl:
 		snprintf(detail, sizeof(detail), "%s", ioctl_name(arg[1]));
-		run->sends = true;
-		break;
-	case SYS_sendmsg:
-		peek(pid, arg[1], &message, sizeof(message));
-		vector = (unsigned long)message.msg_iov;
-		pieces = message.msg_iovlen;
-		/* fall through */
-	case SYS_writev:
-		run->sends = describe_request(pid, vector, pieces, detail, sizeof(detail));
+		moments = run->first ? 1 << BEFORE | 1 << AFTER : 0;
 		break;
 	case SYS_write:
-		snprintf(detail, sizeof(detail), "%llu bytes to %lld", arg[2], (long long)arg[0]);
+		if ((int)arg[0] != store_fd)
+			snprintf(detail, sizeof(detail), "%llu bytes to %lld", arg[2], (long long)arg[0]);
+		else if (describe_message(pid, arg, detail, sizeof(detail)))
+			moments = 1 << BEFORE;
+		else
+			moments = sending.length ? 0 : 1 << AFTER;
 		break;
 	}
 	if (name)
 		snprintf(run->call, sizeof(run->call), "%s%s%s", name, *detail ? " " : "", detail);
 	else
 		snprintf(run->call, sizeof(run->call), "call %lu", nr);
+	return moments;
 }
 
 static pid_t start(char *const argv[], bool traced, int *out)
@@ -195,29 +201,64 @@ static void on_alarm(int sig)
 	overdue = sig;
 }
 
-void run_traced(char *const argv[], const struct strike *strike, unsigned int limit, struct run *run)
+/* @tid begins (@info) or ends (NULL) a call.  True: now is the moment to strike. */
+static bool reached(const struct strike *strike, pid_t tid, const struct ptrace_syscall_info *info,
+		    struct run *run)
 {
-	struct sigaction action = { .sa_handler = on_alarm };
-	pid_t chosen = 0;	/* the thread whose call is to return first */
-	int out, status;
-	pid_t pid;
+	if (!info) {
+		if (tid != inside)
+			return false;
+		inside = 0;
+		run->moment = AFTER;
+		return chosen || (counts && ++run->moments == strike->number && !strike->all);
+	}
+	if (inside)
+		return false;	/* another thread, while we wait for that one */
 
-	memset(run, 0, sizeof(*run));
-	overdue = 0;
-	pid = start(argv, true, &out);
+	run->calls++;
+	run->moment = BEFORE;
+	unsigned int moments = describe(tid, info, run);
+
+	chosen = strike->all && run->calls == strike->number;
+	counts = moments & 1 << AFTER;
+	if (chosen && strike->moment == BEFORE)
+		return true;
+	if (chosen || counts)
+		inside = tid;
+	return moments & 1 << BEFORE && ++run->moments == strike->number && !strike->all;
+}
+
+static pid_t begin(char *const argv[], int *out)
+{
+	pid_t pid = start(argv, true, out);
+	int status;
+
 	if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
 		die("%s did not stop", argv[0]);
 	if (ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE |
 		   PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_EXITKILL))
 		die("PTRACE_SETOPTIONS: %s", strerror(errno));
-	sigaction(SIGALRM, &action, NULL);
-	alarm(limit);
 	ptrace(PTRACE_SYSCALL, pid, NULL, 0L);
+	return pid;
+}
+
+void run_traced(char *const argv[], const struct strike *strike, unsigned int limit, struct run *run)
+{
+	struct sigaction action = { .sa_handler = on_alarm };
+	int out, status;
+	pid_t pid;
+
+	memset(run, 0, sizeof(*run));
+	memset(&sending, 0, sizeof(sending));
+	store_fd = -1;
+	inside = 0;
+	overdue = 0;
+	sigaction(SIGALRM, &action, NULL);
+	pid = begin(argv, &out);
+	alarm(limit);
 
 	for (;;) {
 		struct ptrace_syscall_info info = { 0 };
-		long deliver = 0;
-		bool strike_now = false;
 		pid_t tid = waitpid(-1, &status, __WALL);
 
 		if (tid < 0 && overdue) {
@@ -235,23 +276,14 @@ void run_traced(char *const argv[], const struct strike *strike, unsigned int li
 		}
 		if (WSTOPSIG(status) != (SIGTRAP | 0x80)) {
 			/* A new thread's first stop and the events of ptrace are not for it. */
-			if (WSTOPSIG(status) != SIGSTOP && WSTOPSIG(status) != SIGTRAP)
-				deliver = WSTOPSIG(status);
-			ptrace(PTRACE_SYSCALL, tid, NULL, deliver);
+			int sig = WSTOPSIG(status);
+
+			ptrace(PTRACE_SYSCALL, tid, NULL, sig == SIGSTOP || sig == SIGTRAP ? 0L : (long)sig);
 			continue;
 		}
 		ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info);
-		if (!run->struck && info.op == PTRACE_SYSCALL_INFO_ENTRY && !chosen) {
-			run->calls++;
-			describe(tid, &info, run);
-			if (run->calls == strike->number) {
-				chosen = tid;
-				strike_now = strike->moment == BEFORE;
-			}
-		} else if (!run->struck && info.op == PTRACE_SYSCALL_INFO_EXIT && tid == chosen) {
-			strike_now = true;
-		}
-		if (strike_now) {
+		if (!run->struck &&
+		    reached(strike, tid, info.op == PTRACE_SYSCALL_INFO_ENTRY ? &info : NULL, run)) {
 			kill(pid, strike->signal);
 			run->struck = true;
 		}
