@@ -15,6 +15,7 @@ void add_commands(CLI::App& app, Command& command)
 	add_doctor(app, command);
 	add_bars(app, command);
 	add_check(app, command);
+	add_gc(app, command);
 	add_version(app, command);
 }
 

@@ -34,6 +34,7 @@ void add_revoke(CLI::App& app, Command& command);
 void add_list(CLI::App& app, Command& command);
 void add_show(CLI::App& app, Command& command);
 void add_doctor(CLI::App& app, Command& command);
+void add_gc(CLI::App& app, Command& command);
 void add_version(CLI::App& app, Command& command);
 
 /// All of them.

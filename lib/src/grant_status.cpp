@@ -44,31 +44,27 @@ void identify_domain(Domains& domains, GrantStatus& status)
 	status.domain_alive = true;
 }
 
-/// A publication the kernel knows nothing of, as far as it can be understood.
-GrantStatus orphan(Host& host, Domains& domains, const PublicationPath& path)
-{
-	GrantStatus status;
-	status.grant.id = path.id();
-	status.grant.domid = path.grantee();
-	try {
-		const auto publication = decode_backend(
-			[&](std::string_view key) { return host.store.read(path.backend(key)); });
-		status.grant.region = publication.region;
-		status.grant.uuid = publication.uuid;
-	} catch (const Error&) {
-		// Half-written or foreign: it is shown all the same, so that it can be removed.
-	}
-	identify_domain(domains, status);
-	read_publication(host, status);
-	status.published = true;
-	return status;
-}
-
-void add_orphans(Host& host, Domains& domains, std::vector<GrantStatus>& grants)
+void add_orphans(Host& host, Domains& domains, const std::vector<PublicationPath>& publications,
+	std::vector<GrantStatus>& grants)
 {
 	std::set<std::pair<Domid, GrantId>> known;
 	for (const auto& status : grants)
 		known.emplace(status.grant.domid, status.grant.id);
+	for (const auto& path : publications) {
+		if (known.contains({path.grantee(), path.id()}))
+			continue;
+		auto status = inspect_orphan(host, domains, path);
+		// Another program may have withdrawn it meanwhile.
+		if (status.published)
+			grants.push_back(std::move(status));
+	}
+}
+
+} // namespace
+
+std::vector<PublicationPath> list_publications(Host& host)
+{
+	std::vector<PublicationPath> publications;
 	for (const auto& domain : host.store.directory(PublicationPath::backends(host.self))) {
 		const auto domid = Domid::parse(domain);
 		if (!domid)
@@ -76,14 +72,12 @@ void add_orphans(Host& host, Domains& domains, std::vector<GrantStatus>& grants)
 		for (const auto& name :
 			host.store.directory(PublicationPath::backends(host.self, *domid))) {
 			const auto id = GrantId::parse(name);
-			if (id && name[0] != 'g' && !known.contains({*domid, *id}))
-				grants.push_back(orphan(
-					host, domains, PublicationPath(host.self, *domid, *id)));
+			if (id && name[0] != 'g')
+				publications.emplace_back(host.self, *domid, *id);
 		}
 	}
+	return publications;
 }
-
-} // namespace
 
 std::string_view to_string(GrantState state)
 {
@@ -158,12 +152,34 @@ GrantStatus inspect(Host& host, Domains& domains, const Grant& grant)
 	return status;
 }
 
+GrantStatus inspect_orphan(Host& host, Domains& domains, const PublicationPath& path)
+{
+	GrantStatus status;
+	status.grant.id = path.id();
+	status.grant.domid = path.grantee();
+	try {
+		const auto publication = decode_backend(
+			[&](std::string_view key) { return host.store.read(path.backend(key)); });
+		status.grant.region = publication.region;
+		status.grant.uuid = publication.uuid;
+	} catch (const Error&) {
+		// Half-written or foreign: it is shown all the same, so that it can be removed.
+	}
+	identify_domain(domains, status);
+	read_publication(host, status);
+	// A directory without a state is a publication all the same, if a broken one.
+	status.published = status.published || host.store.read(path.backend());
+	return status;
+}
+
 std::vector<GrantStatus> take_inventory(Host& host, Domains& domains)
 {
+	// In this order a grant made meanwhile is no orphan: whoever publishes has granted before.
+	const auto publications = list_publications(host);
 	std::vector<GrantStatus> grants;
 	for (const auto& grant : host.device.list())
 		grants.push_back(inspect(host, domains, grant));
-	add_orphans(host, domains, grants);
+	add_orphans(host, domains, publications, grants);
 	std::stable_sort(grants.begin(), grants.end(),
 		[](const auto& a, const auto& b) { return a.grant.id < b.grant.id; });
 	return grants;

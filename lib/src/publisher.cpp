@@ -43,17 +43,20 @@ void remove_if_empty(XenStoreTransaction& transaction, const std::string& path)
 		transaction.remove(path);
 }
 
-void withdraw_one(XenStoreTransaction& transaction, const PublicationPath& path)
+void remove_empty_parents(XenStoreTransaction& transaction, Domid granter, Domid grantee)
 {
-	const auto granter = path.granter();
-	const auto grantee = path.grantee();
-	transaction.remove(path.frontend());
-	transaction.remove(path.backend());
 	remove_if_empty(transaction, PublicationPath::frontends(grantee));
 	remove_if_empty(transaction, PublicationPath::backends(granter, grantee));
 	remove_if_empty(transaction, PublicationPath::backends(granter));
 	// As libxl does when the last device of a backend domain goes.
 	remove_if_empty(transaction, PublicationPath::home(granter, "backend"));
+}
+
+void withdraw_one(XenStoreTransaction& transaction, const PublicationPath& path)
+{
+	transaction.remove(path.frontend());
+	transaction.remove(path.backend());
+	remove_empty_parents(transaction, path.granter(), path.grantee());
 }
 
 } // namespace
@@ -84,6 +87,13 @@ void withdraw(XenStore& store, const std::vector<PublicationPath>& paths)
 	store.transact([&](XenStoreTransaction& transaction) {
 		for (const auto& path : paths)
 			withdraw_one(transaction, path);
+	});
+}
+
+void remove_empty_directories(XenStore& store, Domid granter, Domid grantee)
+{
+	store.transact([&](XenStoreTransaction& transaction) {
+		remove_empty_parents(transaction, granter, grantee);
 	});
 }
 

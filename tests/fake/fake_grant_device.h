@@ -70,6 +70,7 @@ public:
 		interfere("list");
 		return grants;
 	}
+	int fd() const override { return -1; }
 
 private:
 	int calls_ = 0;

@@ -61,6 +61,14 @@ public:
 		nodes[path] = value;
 	}
 
+	/// The node and everything below it.
+	void erase(const std::string& path)
+	{
+		std::erase_if(nodes, [&](const auto& node) {
+			return node.first == path || node.first.starts_with(path + "/");
+		});
+	}
+
 	NodePermissions permissions(const std::string&) override { return {}; }
 
 	void transact(const std::function<void(XenStoreTransaction&)>& body) override
@@ -94,12 +102,17 @@ public:
 		return std::make_unique<XenStoreWatch>();
 	}
 
-	bool wait(std::chrono::milliseconds limit) override
+	using XenStore::wait;
+
+	bool wait(std::chrono::milliseconds limit, int) override
 	{
 		time += limit;
 		guest(*this);
 		return false;
 	}
+
+	int fd() override { return -1; }
+	bool take_events() override { return false; }
 
 private:
 	class Transaction final : public XenStoreTransaction
@@ -128,9 +141,7 @@ private:
 		void remove(const std::string& path) override
 		{
 			store_.interfere("remove " + path);
-			std::erase_if(store_.nodes, [&](const auto& node) {
-				return node.first == path || node.first.starts_with(path + "/");
-			});
+			store_.erase(path);
 		}
 
 	private:

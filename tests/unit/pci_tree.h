@@ -73,6 +73,8 @@ public:
 	const std::filesystem::path& root() const { return root_; }
 	/// A device 1234:11e8 in D0 that decodes memory and has neither BARs nor capabilities.
 	Device add(const std::string& bdf) { return Device(root_ / bdf); }
+	/// The device is unplugged.
+	void remove(const std::string& bdf) { std::filesystem::remove_all(root_ / bdf); }
 
 private:
 	std::filesystem::path root_;

@@ -41,6 +41,9 @@ public:
 	virtual Ended end(GrantId id) = 0;
 	/// All grants, in order of id.
 	virtual std::vector<Grant> list() = 0;
+	/// Readable when grants came, went or changed state since the last list(); what a guest
+	/// maps does not count.  -1 where there is no such thing.
+	virtual int fd() const = 0;
 };
 
 } // namespace iomemgrant

@@ -48,12 +48,18 @@ struct GrantStatus {
 	PublicationPath path(Domid granter) const { return {granter, grant.domid, grant.id}; }
 };
 
+/// Every publication of this granter, known to the kernel or not.
+std::vector<PublicationPath> list_publications(Host& host);
+
 /// All grants and all publications without a grant, in order of id.  Changes nothing.
 /// Costs a constant number of XenStore requests per grant.
 std::vector<GrantStatus> take_inventory(Host& host, Domains& domains);
 
 /// What XenStore says about one grant, added to what the kernel says.
 GrantStatus inspect(Host& host, Domains& domains, const Grant& grant);
+
+/// What is left in XenStore of a grant the kernel does not have, as far as it can be understood.
+GrantStatus inspect_orphan(Host& host, Domains& domains, const PublicationPath& path);
 
 /// The grant the user means: an id or a label.  Throws Error no-grant.
 const GrantStatus& select(const std::vector<GrantStatus>& grants, std::string_view id_or_label);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 
+#include <iomemgrant/audit.h>
 #include <iomemgrant/grant_device.h>
 #include <iomemgrant/hypervisor.h>
 #include <iomemgrant/pci_device.h>
@@ -24,8 +25,14 @@ struct Host {
 
 	/// The clock that limits of waiting are measured with.
 	std::function<std::chrono::steady_clock::time_point()> now = std::chrono::steady_clock::now;
+	/// The time of day.
+	std::function<std::chrono::system_clock::time_point()> wall = std::chrono::system_clock::now;
 	/// Called between steps; throws Error interrupted when the user wants to stop.
 	std::function<void()> checkpoint = [] {};
+	/// Destroys a domain with all that the toolstack has of it; throws Error.
+	std::function<void(Domid)> destroy_domain = [](Domid) {};
+	/// Told what belongs into the audit trail.
+	std::function<void(const AuditEntry&)> audit = [](const AuditEntry&) {};
 	/// Told each step.
 	std::function<void(const std::string&)> trace = [](const std::string&) {};
 };

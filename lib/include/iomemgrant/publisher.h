@@ -24,6 +24,9 @@ void announce_closing(XenStore& store, const PublicationPath& path);
 /// is as it was before publish().  What is not there is no error.
 void withdraw(XenStore& store, const std::vector<PublicationPath>& paths);
 
+/// Removes the directories above the publications of one grantee, those that are empty.
+void remove_empty_directories(XenStore& store, Domid granter, Domid grantee);
+
 } // namespace iomemgrant
 
 #endif

@@ -69,9 +69,15 @@ public:
 
 	/// Watches @path and everything below it.  Fires once at registration.
 	[[nodiscard]] virtual std::unique_ptr<XenStoreWatch> watch(const std::string& path) = 0;
-	/// Sleeps until any watch fires (true) or @limit has passed (false).  Throws Error
-	/// interrupted when the user wants to stop.
-	virtual bool wait(std::chrono::milliseconds limit) = 0;
+	/// Sleeps until any watch fires or @also becomes readable (true), or @limit has passed
+	/// (false).  Throws Error interrupted when the user wants to stop.
+	virtual bool wait(std::chrono::milliseconds limit, int also) = 0;
+	bool wait(std::chrono::milliseconds limit) { return wait(limit, -1); }
+
+	/// For event loops: readable when a watch may have fired.
+	virtual int fd() = 0;
+	/// Takes the events that have arrived, without sleeping.  False: there were none.
+	virtual bool take_events() = 0;
 };
 
 } // namespace iomemgrant

@@ -186,6 +186,8 @@ public:
 		return grants;
 	}
 
+	int fd() const override { return fd_.get(); }
+
 private:
 	void call(unsigned long request, void* argument, const std::string& what)
 	{

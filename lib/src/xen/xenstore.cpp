@@ -281,32 +281,42 @@ public:
 		return std::make_unique<RealWatch>(handle_.get(), path);
 	}
 
-	bool wait(std::chrono::milliseconds limit) override
+	using XenStore::wait;
+
+	bool wait(std::chrono::milliseconds limit, int also) override
 	{
-		if (drain())
+		if (take_events())
 			return true;
-		pollfd fds[2] = {{xs_fileno(handle_.get()), POLLIN, 0}, {wake_fd_, POLLIN, 0}};
-		const int ready = poll(fds, wake_fd_ >= 0 ? 2 : 1, static_cast<int>(limit.count()));
+		// poll() passes over the descriptors that are -1.
+		pollfd fds[3] = {{fd(), POLLIN, 0}, {wake_fd_, POLLIN, 0}, {also, POLLIN, 0}};
+		const int ready = poll(fds, std::size(fds), static_cast<int>(limit.count()));
 		const int errnum = errno;
 		if (ready < 0 && errnum != EINTR)
 			throw Error::from_errno(errnum, "wait for XenStore");
-		if (wake_fd_ >= 0 && ready > 0 && fds[1].revents)
+		if (ready > 0 && fds[1].revents)
 			throw Error(kind::interrupted, "interrupted");
 		if (ready > 0 && (fds[0].revents & (POLLERR | POLLHUP | POLLNVAL)))
 			throw store_error(EPIPE, "wait for XenStore");
-		return drain();
+		return take_events() || (ready > 0 && fds[2].revents);
+	}
+
+	int fd() override { return xs_fileno(handle_.get()); }
+
+	// Which watch it was does not matter to anybody, since after any event everything is read
+	// again.
+	bool take_events() override
+	{
+		bool any = false;
+		errno = 0;
+		while (const Malloced<char*> event{xs_check_watch(handle_.get())})
+			any = true;
+		// The library's own thread reads; EINVAL is how it says that it met the end.
+		if (const int errnum = errno; errnum && errnum != EAGAIN)
+			throw store_error(errnum == EINVAL ? EPIPE : errnum, "wait for XenStore");
+		return any;
 	}
 
 private:
-	// Takes all events that have arrived; which of them it was does not matter to anybody,
-	// since after any event everything is read again.
-	bool drain()
-	{
-		bool any = false;
-		while (const Malloced<char*> event{xs_check_watch(handle_.get())})
-			any = true;
-		return any;
-	}
 
 	XsHandle handle_;
 	int wake_fd_;

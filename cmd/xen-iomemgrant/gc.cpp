@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <iomemgrant/collector.h>
+
+#include "commands.h"
+#include "grant_fields.h"
+
+namespace iomemgrant
+{
+
+namespace
+{
+
+std::string_view result_of(const Remains& remains, bool dry_run)
+{
+	switch (remains.result) {
+	case Remains::Result::found:
+		return dry_run ? "would-remove" : "kept";
+	case Remains::Result::removed:
+		return "removed";
+	case Remains::Result::waiting:
+		return "waiting";
+	case Remains::Result::failed:
+		return "failed";
+	}
+	return "failed";
+}
+
+std::string name_of(const Remains& remains)
+{
+	if (!remains.status)
+		return remains.path;
+	return fmt::format("{} of {}", remains.status->grant.id.str(),
+		describe(remains.status->domain));
+}
+
+std::string line_of(const Remains& remains, bool dry_run)
+{
+	const auto what = fmt::format("{} {}: {}", to_string(remains.kind), name_of(remains),
+		remains.reason);
+	if (remains.result == Remains::Result::waiting)
+		return fmt::format("waiting for {}; it ends when its pages are let go", what);
+	return fmt::format("{} {}", dry_run ? "would remove" : "removed", what);
+}
+
+Json remains_json(const Remains& remains, bool dry_run)
+{
+	return {
+		{"kind", to_string(remains.kind)},
+		{"reason", remains.reason},
+		{"path", remains.path},
+		{"domid", remains.domid.value()},
+		{"result", result_of(remains, dry_run)},
+		{"error", remains.error ? Output::describe(*remains.error) : Json(nullptr)},
+		{"grant", remains.status ? grant_json(*remains.status) : Json(nullptr)},
+	};
+}
+
+int run_gc(bool dry_run, Machine& machine, Output& output)
+{
+	Collector collector(machine.host());
+	auto found = collector.find();
+	std::size_t failed = 0;
+	int exit = 0;
+	bool changed = false;
+	auto items = Json::array();
+	for (auto& remains : found) {
+		if (!dry_run)
+			collector.collect(remains);
+		items.push_back(remains_json(remains, dry_run));
+		if (remains.error) {
+			failed++;
+			exit = remains.error->kind().exit;
+			output.complain(*remains.error);
+			continue;
+		}
+		changed = true;
+		if (!output.quiet())
+			output.line(line_of(remains, dry_run));
+	}
+	if (found.empty() && !output.quiet())
+		output.line("nothing to remove");
+
+	auto document = output.document("gc");
+	document["ok"] = failed == 0;
+	document["changed"] = changed;
+	document["dry_run"] = dry_run;
+	document["items"] = items;
+	output.print(document);
+	if (!failed)
+		return 0;
+	return failed == found.size() ? exit : kind::partial.exit;
+}
+
+} // namespace
+
+void add_gc(CLI::App& app, Command& command)
+{
+	auto* verb = app.add_subcommand("gc", "Remove what dead guests and commands left behind");
+	verb->callback([&command] {
+		command.can_dry_run = true;
+		command.run = [dry_run = &command.globals.dry_run](
+				      Machine& machine, Output& output) {
+			return run_gc(*dry_run, machine, output);
+		};
+	});
+}
+
+} // namespace iomemgrant

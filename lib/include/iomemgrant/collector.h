@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#ifndef IOMEMGRANT_COLLECTOR_H
+#define IOMEMGRANT_COLLECTOR_H
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <iomemgrant/error.h>
+#include <iomemgrant/grant_status.h>
+#include <iomemgrant/host.h>
+
+namespace iomemgrant
+{
+
+/// Something that died and left itself behind, and what became of it.
+struct Remains {
+	enum class Kind {
+		grant,       ///< the kernel still has it
+		publication, ///< only XenStore has it
+		directory,   ///< of XenStore, with nothing in it
+	};
+	enum class Result {
+		found,   ///< nothing done yet
+		removed, ///< gone
+		waiting, ///< a guest, perhaps one being destroyed, still maps pages; the kernel tries on
+		failed,  ///< see error
+	};
+
+	Kind kind = Kind::grant;
+	/// Why it is not alive: "domain gone".
+	std::string reason;
+	/// The directory in XenStore it is about.
+	std::string path;
+	/// Whose grant or directory it is, or was.
+	Domid domid{0};
+	/// Absent for a directory.
+	std::optional<GrantStatus> status;
+	Result result = Result::found;
+	std::optional<Error> error;
+};
+std::string_view to_string(Remains::Kind kind);
+
+/// A grant that its command did not live to publish is given up after this time.
+inline constexpr std::chrono::minutes abandoned_after{5};
+
+/// Finds and removes what dead guests, devices and commands left behind, and nothing that could
+/// still be of use to anybody.  Several may run at once, beside any other command.
+class Collector
+{
+public:
+	explicit Collector(Host& host) : host_(host), domains_(host) {}
+
+	/// What there is, changing nothing: grants in order of id, then publications, then
+	/// directories.
+	std::vector<Remains> find();
+
+	/// Removes it, or what of it is still there, and says so in it.  Throws Error interrupted
+	/// and no-xenstore only; any other failure is in the result.
+	void collect(Remains& remains);
+
+private:
+	std::optional<std::string> why_dead(const GrantStatus& status) const;
+	void find_publications(const std::vector<PublicationPath>& backends,
+		const std::vector<Grant>& grants, std::vector<Remains>& found);
+	void find_directories(std::vector<Remains>& found);
+	std::vector<PublicationPath> list_frontends();
+	Remains::Result end(const GrantStatus& status);
+	Remains::Result act(const Remains& remains);
+	void record(const Remains& remains);
+
+	Host& host_;
+	Domains domains_;
+};
+
+} // namespace iomemgrant
+
+#endif

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What keeps this from taking away what somebody uses: a grant's number is never used twice, and
+// whoever publishes a grant has made it before.  So what XenStore shows first and the kernel does
+// not know afterwards has ended for good.  And a domain whose id is gone, or names another UUID,
+// does not come back.
+#include <iomemgrant/collector.h>
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include <iomemgrant/publisher.h>
+
+namespace iomemgrant
+{
+
+namespace
+{
+
+Remains remains_of(const Host& host, Remains::Kind kind, std::string reason, GrantStatus status)
+{
+	Remains remains;
+	remains.kind = kind;
+	remains.reason = std::move(reason);
+	remains.path = status.path(host.self).backend();
+	remains.domid = status.grant.domid;
+	remains.status = std::move(status);
+	return remains;
+}
+
+bool is_known(const std::vector<Grant>& grants, const PublicationPath& path)
+{
+	return std::any_of(grants.begin(), grants.end(), [&](const Grant& grant) {
+		return grant.id == path.id() && grant.domid == path.grantee();
+	});
+}
+
+} // namespace
+
+std::string_view to_string(Remains::Kind kind)
+{
+	switch (kind) {
+	case Remains::Kind::grant:
+		return "grant";
+	case Remains::Kind::publication:
+		return "publication";
+	case Remains::Kind::directory:
+		return "directory";
+	}
+	return "unknown";
+}
+
+std::vector<Remains> Collector::find()
+{
+	// XenStore first, then the kernel: see above.
+	const auto backends = list_publications(host_);
+	const auto frontends = list_frontends();
+	const auto grants = host_.device.list();
+
+	std::vector<Remains> found;
+	for (const auto& grant : grants) {
+		auto status = inspect(host_, domains_, grant);
+		if (auto reason = why_dead(status))
+			found.push_back(remains_of(host_, Remains::Kind::grant, std::move(*reason),
+				std::move(status)));
+	}
+	find_publications(backends, grants, found);
+	find_publications(frontends, grants, found);
+	find_directories(found);
+	return found;
+}
+
+// Why a grant the kernel has is of no use to anybody.  Absent: it may be.
+std::optional<std::string> Collector::why_dead(const GrantStatus& status) const
+{
+	if (!status.domain_alive)
+		return "domain gone";
+	const auto& grant = status.grant;
+	if (grant.state == Grant::State::lost) {
+		if (!status.device_present)
+			return "device gone";
+		// Only the driver left: a guest that has the pages may still work with them.
+		if (grant.nr_mapped == 0U)
+			return "driver gone, nothing mapped";
+		return std::nullopt;
+	}
+	// A command is between granting and publishing for an instant only, unless it was killed.
+	const bool old = grant.created.time_since_epoch().count() > 0 &&
+		host_.wall() - grant.created > abandoned_after;
+	if (grant.state == Grant::State::live && !status.published && old)
+		return "never published";
+	return std::nullopt;
+}
+
+// Frontend directories that claim to belong to this granter.  The guest owns them; one that lies
+// about itself loses what it made up.
+std::vector<PublicationPath> Collector::list_frontends()
+{
+	std::vector<PublicationPath> frontends;
+	for (const auto& domain : host_.store.directory("/local/domain")) {
+		const auto domid = Domid::parse(domain);
+		if (!domid)
+			continue;
+		for (const auto& name :
+			host_.store.directory(PublicationPath::frontends(*domid))) {
+			const auto id = GrantId::parse(name);
+			if (!id || name[0] == 'g')
+				continue;
+			const PublicationPath path(host_.self, *domid, *id);
+			if (host_.store.read(path.frontend("backend-id")) == host_.self.str())
+				frontends.push_back(path);
+		}
+	}
+	return frontends;
+}
+
+void Collector::find_publications(const std::vector<PublicationPath>& paths,
+	const std::vector<Grant>& grants, std::vector<Remains>& found)
+{
+	for (const auto& path : paths) {
+		const bool seen = std::any_of(found.begin(), found.end(), [&](const Remains& other) {
+			return other.status && other.status->path(host_.self) == path;
+		});
+		if (seen || is_known(grants, path))
+			continue;
+		auto status = inspect_orphan(host_, domains_, path);
+		const auto* reason =
+			status.domain_alive ? "the kernel has no such grant" : "domain gone";
+		found.push_back(remains_of(
+			host_, Remains::Kind::publication, reason, std::move(status)));
+	}
+}
+
+void Collector::find_directories(std::vector<Remains>& found)
+{
+	const auto look = [&](Domid domid, const std::string& path) {
+		if (!host_.store.directory(path).empty() || !host_.store.read(path))
+			return;
+		Remains remains;
+		remains.kind = Remains::Kind::directory;
+		remains.reason = "empty";
+		remains.path = path;
+		remains.domid = domid;
+		found.push_back(std::move(remains));
+	};
+	for (const auto& domain : host_.store.directory(PublicationPath::backends(host_.self))) {
+		if (const auto domid = Domid::parse(domain))
+			look(*domid, PublicationPath::backends(host_.self, *domid));
+	}
+	look(host_.self, PublicationPath::backends(host_.self));
+	for (const auto& domain : host_.store.directory("/local/domain")) {
+		if (const auto domid = Domid::parse(domain))
+			look(*domid, PublicationPath::frontends(*domid));
+	}
+}
+
+void Collector::collect(Remains& remains)
+{
+	host_.checkpoint();
+	try {
+		remains.result = act(remains);
+		record(remains);
+	} catch (const Error& error) {
+		if (error.kind() == kind::interrupted || error.kind() == kind::no_xenstore)
+			throw;
+		remains.result = Remains::Result::failed;
+		remains.error = error;
+	}
+}
+
+Remains::Result Collector::act(const Remains& remains)
+{
+	switch (remains.kind) {
+	case Remains::Kind::grant:
+		return end(*remains.status);
+	case Remains::Kind::publication:
+		host_.trace(fmt::format("withdrawing {}", remains.path));
+		withdraw(host_.store, {remains.status->path(host_.self)});
+		break;
+	case Remains::Kind::directory:
+		host_.trace(fmt::format("removing {} if it is still empty", remains.path));
+		remove_empty_directories(host_.store, host_.self, remains.domid);
+		break;
+	}
+	return Remains::Result::removed;
+}
+
+void Collector::record(const Remains& remains)
+{
+	AuditEntry entry;
+	entry.event = AuditEvent::collected;
+	entry.result = remains.result == Remains::Result::removed ? "removed" : "waiting";
+	entry.message = fmt::format("{} {} {}: {}", entry.result, to_string(remains.kind),
+		remains.status ? remains.status->grant.id.str() : remains.path, remains.reason);
+	if (remains.status) {
+		entry.domain = remains.status->domain;
+		// Of a publication nobody can read any more not even that is known.
+		if (remains.status->grant.region.length)
+			entry.region = remains.status->grant.region;
+		entry.grant = remains.status->grant.id;
+	}
+	host_.audit(entry);
+}
+
+// The order of a revocation, so that one that is cut off anywhere is taken up again by any other.
+Remains::Result Collector::end(const GrantStatus& status)
+{
+	const auto path = status.path(host_.self);
+	if (status.domain_alive && status.published) {
+		host_.trace(fmt::format("{}: asking {} to let go", status.grant.id.str(),
+			describe(status.domain)));
+		announce_closing(host_.store, path);
+	}
+	host_.trace(fmt::format("{}: ending it", status.grant.id.str()));
+	try {
+		if (host_.device.end(status.grant.id) == GrantDevice::Ended::still_mapped)
+			return Remains::Result::waiting;
+	} catch (const Error& error) {
+		// The kernel was faster.
+		if (error.kind() != kind::no_grant)
+			throw;
+	}
+	withdraw(host_.store, {path});
+	return Remains::Result::removed;
+}
+
+} // namespace iomemgrant
