@@ -12,7 +12,7 @@
  * State 6 says that every reference is given back.  While Xen does not take one,
  * the state stays what it was and the work below goes on trying.
  *
- * Everything read from XenStore is hostile until decode.h has seen it.  Writes go
+ * What is offered is read in offer.c, as hostile as it may be.  Writes go
  * through a transaction that first looks whether the directory still exists: the
  * granter may remove it at any moment, and a plain write would make it anew.
  *
@@ -116,185 +116,6 @@ static void fe_fail(struct frontend *fe, int err, const char *what)
 	xenbus_switch_state(fe->dev, XenbusStateClosed);
 }
 
-/* --------------------------------------------------------------------- reading */
-
-/* A value of at most @max bytes without NUL in it; the caller frees it. */
-static char *fe_read(const char *dir, const char *key, unsigned int max)
-{
-	unsigned int len;
-	char *value = xenbus_read(XBT_NIL, dir, key, &len);
-
-	if (IS_ERR(value))
-		return value;
-	if (len > max || strlen(value) != len) {
-		kfree(value);
-		return ERR_PTR(-EINVAL);
-	}
-	return value;
-}
-
-static int fe_read_number(const char *dir, const char *key, u64 max, u64 *number)
-{
-	char *value = fe_read(dir, key, 20);
-	int rc;
-
-	if (IS_ERR(value))
-		return PTR_ERR(value);
-	rc = decode_whole_number(value, max, number);
-	kfree(value);
-	return rc;
-}
-
-/* Is @key one of two words?  0 the first, 1 the second, else an error. */
-static int fe_read_word(const char *dir, const char *key, const char *first, const char *second)
-{
-	char *value = fe_read(dir, key, 16);
-	int rc = -EINVAL;
-
-	if (IS_ERR(value))
-		return PTR_ERR(value);
-	if (!strcmp(value, first))
-		rc = 0;
-	else if (!strcmp(value, second))
-		rc = 1;
-	kfree(value);
-	return rc;
-}
-
-/*
- * The directory we read must be the granter's own for exactly this device: nobody
- * but the granter and dom0 can write there, while `backend` is ours to write.
- */
-static int fe_check_backend(struct frontend *fe)
-{
-	char path[80];
-	u64 self;
-	int rc;
-
-	if (fe->dev->otherend_id < 0 || fe->dev->otherend_id >= DOMID_FIRST_RESERVED)
-		return -EINVAL;
-	rc = fe_read_number("domid", "", DOMID_FIRST_RESERVED - 1, &self);
-	if (rc)
-		return rc;
-	snprintf(path, sizeof(path), "/local/domain/%d/backend/iomem/%llu/%llu",
-		 fe->dev->otherend_id, self, fe->id);
-	return strcmp(path, fe->dev->otherend) ? -EINVAL : 0;
-}
-
-static int fe_read_protocol(const char *dir)
-{
-	char *value = fe_read(dir, "protocol", 64);
-	int rc;
-
-	if (IS_ERR(value))
-		return PTR_ERR(value);
-	rc = decode_list_has(value, "1") ? 0 : -EPROTO;
-	kfree(value);
-	return rc;
-}
-
-static int fe_read_refs(const char *dir, u32 nr, u32 **refs)
-{
-	char *value = fe_read(dir, "refs", DECODE_REFS_MAX);
-	u32 count = 0;
-	int rc;
-
-	if (IS_ERR(value))
-		return PTR_ERR(value);
-	*refs = kvmalloc_array(nr, sizeof(**refs), GFP_KERNEL);
-	rc = *refs ? decode_refs(value, *refs, nr, &count) : -ENOMEM;
-	if (!rc && count != nr)
-		rc = -EINVAL;
-	kfree(value);
-	if (rc) {
-		kvfree(*refs);
-		*refs = NULL;
-	}
-	return rc;
-}
-
-/* Absent is fine for both: the result is then empty. */
-static int fe_read_label(const char *dir, char *label)
-{
-	char *value = fe_read(dir, "label", DECODE_LABEL_MAX);
-	int rc = 0;
-
-	if (value == ERR_PTR(-ENOENT))
-		return 0;
-	if (IS_ERR(value))
-		return PTR_ERR(value);
-	if (decode_label_ok(value))
-		strscpy(label, value, DECODE_LABEL_MAX + 1);
-	else
-		rc = -EINVAL;
-	kfree(value);
-	return rc;
-}
-
-static int fe_read_uuid(const char *dir, uuid_t *uuid)
-{
-	char *value = fe_read(dir, "uuid", UUID_STRING_LEN);
-	int rc;
-
-	if (value == ERR_PTR(-ENOENT))
-		return 0;
-	if (IS_ERR(value))
-		return PTR_ERR(value);
-	rc = uuid_parse(value, uuid);
-	kfree(value);
-	return rc;
-}
-
-/* On failure *@what says which part was wrong, and nothing is allocated. */
-static int fe_read_offer(struct frontend *fe, struct map_request *rq, char *label, uuid_t *uuid,
-			 const char **what)
-{
-	const char *dir = fe->dev->otherend;
-	u64 nr, page_size;
-	int rc;
-
-	*what = "backend path";
-	rc = fe_check_backend(fe);
-	if (rc)
-		return rc;
-	*what = "no common protocol version";
-	rc = fe_read_protocol(dir);
-	if (rc)
-		return rc;
-	*what = "method";
-	rc = fe_read_word(dir, "method", "grant", "domctl");
-	if (rc)
-		return rc < 0 ? rc : -EOPNOTSUPP;
-	*what = "mode";
-	rc = fe_read_word(dir, "mode", "rw", "ro");
-	if (rc)
-		return rc < 0 ? rc : -EOPNOTSUPP;
-	*what = "cache";
-	rc = fe_read_word(dir, "cache", "uc", "wc");
-	if (rc < 0)
-		return rc;
-	rq->wc = rc;
-	*what = "page-size";
-	rc = fe_read_number(dir, "page-size", U32_MAX, &page_size);
-	if (rc || page_size != RANGE_PAGE_SIZE)
-		return rc ?: -EOPNOTSUPP;
-	*what = "label";
-	rc = fe_read_label(dir, label);
-	if (rc)
-		return rc;
-	*what = "uuid";
-	rc = fe_read_uuid(dir, uuid);
-	if (rc)
-		return rc;
-	*what = "nr-pages";
-	rc = fe_read_number(dir, "nr-pages", U32_MAX, &nr);
-	if (rc || !nr || nr > iomemgrant_max_pages)
-		return rc ?: (nr ? -EFBIG : -EINVAL);
-	*what = "refs";
-	rq->nr = nr;
-	return fe_read_refs(dir, rq->nr, &rq->refs);
-}
-
 /* --------------------------------------------------------------- state changes */
 
 /* Gives up a mapping, whatever its state.  Xen may take its time. */
@@ -327,7 +148,7 @@ static void fe_connect(struct frontend *fe)
 		return;
 	rq.label = label;
 	rq.uuid = &uuid;
-	rc = fe_read_offer(fe, &rq, label, &uuid, &what);
+	rc = offer_read(fe->dev, fe->id, &rq, label, &uuid, &what);
 	if (rc) {
 		fe_fail(fe, rc, what);
 		return;

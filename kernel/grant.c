@@ -30,16 +30,10 @@
  * take no lock but entry.c's, so that removing them under grants_lock cannot hang.
  */
 #include <linux/bitmap.h>
-#include <linux/cred.h>
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
-#include <linux/security.h>
-#include <linux/slab.h>
-#include <linux/timekeeping.h>
-#include <linux/uaccess.h>
 
 #include <xen/grant_table.h>
-#include <xen/page.h>
 
 #include "iomemgrant.h"
 
@@ -47,10 +41,9 @@
 #define RETRY_LAST	(2 * HZ)
 
 DEFINE_MUTEX(grants_lock);
-static LIST_HEAD(grants);		/* grants_lock; in order of id */
+LIST_HEAD(grants);			/* grants_lock; in order of id */
 static u32 nr_grants;			/* grants_lock */
 static u32 nr_refs;			/* grants_lock */
-static u64 next_id;			/* grants_lock */
 static unsigned long retry_delay;	/* grants_lock */
 static u64 generation;			/* grants_lock; read without */
 static DECLARE_WAIT_QUEUE_HEAD(generation_wait);
@@ -307,64 +300,9 @@ bool grant_any(void)
 	return READ_ONCE(nr_grants) != 0;
 }
 
-/* ------------------------------------------------------------------- granting */
+/* ------------------------------------------------------------------- the list */
 
-static void grant_release(struct device *dev)
-{
-	struct grant *g = to_grant(dev);
-
-	pci_dev_put(g->pdev);
-	bitmap_free(g->held);
-	kfree(g);
-}
-
-/*
- * Ids are the milliseconds since boot when that is more than the last one plus
- * one, so that they are not used again after the module was loaded again.
- */
-static u64 new_id(void)
-{
-	next_id = max(next_id + 1, ktime_to_ms(ktime_get_boottime()) + 0ULL);
-	return next_id;
-}
-
-static struct grant *grant_alloc(const struct iomemgrant_grant *rq, struct pci_dev *pdev)
-{
-	struct grant *g = kzalloc(sizeof(*g), GFP_KERNEL);
-
-	if (!g)
-		return NULL;
-	g->nr_refs = rq->length / RANGE_PAGE_SIZE;
-	g->held = bitmap_zalloc(g->nr_refs, GFP_KERNEL);
-	if (!g->held) {
-		kfree(g);
-		return NULL;
-	}
-	g->offset = rq->offset;
-	g->length = rq->length;
-	g->flags = rq->flags;
-	g->allow = rq->allow;
-	g->domid = rq->domid;
-	g->segment = rq->segment;
-	g->bus = rq->bus;
-	g->devfn = rq->devfn;
-	g->bar = rq->bar;
-	g->vendor = pdev->vendor;
-	g->device = pdev->device;
-	g->subsystem_vendor = pdev->subsystem_vendor;
-	g->subsystem_device = pdev->subsystem_device;
-	g->uid = from_kuid(&init_user_ns, current_uid());
-	g->created = ktime_get_real_ns();
-	g->pdev = pci_dev_get(pdev);
-	init_waitqueue_head(&g->wait);
-	device_initialize(&g->dev);
-	g->dev.class = &iomemgrant_class;
-	g->dev.groups = grant_groups;
-	g->dev.release = grant_release;
-	return g;
-}
-
-static int check_overlap(const struct grant *new)
+int grant_check_overlap(const struct grant *new)
 {
 	const struct grant *g;
 
@@ -377,251 +315,22 @@ static int check_overlap(const struct grant *new)
 	return 0;
 }
 
-/* What the table of this domain is and leaves, but for nr_refs and max_refs. */
-struct table_limits {
-	u32 frames;
-	u32 max_frames;
-	u32 headroom;
-	u32 per_frame;
-	u64 refs;		/* references all grants may take together */
-};
-
-static int table_limits(struct table_limits *table)
+/* The references are filled: from here on the list keeps the grant, and the module. */
+void grant_register(struct grant *g)
 {
-	table->per_frame = probe_gnttab_version() == 1 ?
-			   PAGE_SIZE / sizeof(struct grant_entry_v1) :
-			   PAGE_SIZE / sizeof(union grant_entry_v2);
-	if (probe_gnttab_size(&table->frames, &table->max_frames))
-		return -EIO;
-	table->max_frames = min(table->max_frames, gnttab_max_grant_frames());
-	table->headroom = min(READ_ONCE(iomemgrant_headroom), table->max_frames / 2);
-	table->refs = range_refs_within_headroom(table->max_frames, table->headroom,
-						 table->per_frame);
-	return 0;
-}
-
-/*
- * Takes consecutive references, but neither more than the module's share nor any
- * of the last grant frames: the other drivers' rings need references too.
- */
-static int take_refs(struct grant *g)
-{
-	u32 max_refs = READ_ONCE(iomemgrant_max_refs);
-	struct table_limits table;
-
-	if (g->nr_refs > max_refs || nr_refs > max_refs - g->nr_refs)
-		return -EDQUOT;
-	if (table_limits(&table))
-		return -EIO;
-	if (nr_refs + (u64)g->nr_refs > table.refs)
-		return -ENOSPC;
-	if (gnttab_alloc_grant_reference_seq(g->nr_refs, &g->first_ref))
-		return -ENOSPC;
-	if (g->first_ref + (u64)g->nr_refs >
-	    (u64)(table.max_frames - table.headroom) * table.per_frame) {
-		gnttab_free_grant_reference_seq(g->first_ref, g->nr_refs);
-		return -ENOSPC;
-	}
-	return 0;
-}
-
-/* From here on the guest may map: each entry is live once its flags are written. */
-static void fill_refs(struct grant *g)
-{
-	unsigned long pfn = PHYS_PFN(g->pages.start);
-	u32 i;
-
-	for (i = 0; i < g->nr_refs; i++)
-		gnttab_grant_foreign_access_ref(g->first_ref + i, g->domid, pfn_to_gfn(pfn + i), 0);
-	bitmap_set(g->held, 0, g->nr_refs);
-	g->nr_held = g->nr_refs;
-	nr_refs += g->nr_refs;
-}
-
-/* Caller holds the device's lock, grants_lock, and one reference of @g. */
-static int grant_install(struct grant *g, const struct iomemgrant_grant *rq,
-			 struct pci_dev *pdev, const void *owner)
-{
-	int rc;
-
-	rc = bar_get(pdev, rq, &g->hold);
-	if (rc)
-		return rc;
-	g->pages.start = g->hold->window.start + rq->offset;
-	g->pages.length = rq->length;
-	rc = check_overlap(g);
-	if (rc)
-		goto put;
-	/* Last of the checks: nothing is granted that could never be mapped. */
-	rc = probe_iomem_map() ? 0 : -EOPNOTSUPP;
-	if (rc)
-		goto put;
-	rc = take_refs(g);
-	if (rc)
-		goto put;
-	g->id = new_id();
-	g->owner = rq->flags & IOMEMGRANT_PERSIST ? NULL : owner;
-	rc = dev_set_name(&g->dev, "grant%llu", g->id);
-	rc = rc ?: device_add(&g->dev);
-	if (rc) {
-		gnttab_free_grant_reference_seq(g->first_ref, g->nr_refs);
-		goto put;
-	}
-	fill_refs(g);
+	lockdep_assert_held(&grants_lock);
 	get_device(&g->dev);
 	__module_get(THIS_MODULE);
 	list_add_tail(&g->node, &grants);
 	nr_grants++;
+	nr_refs += g->nr_refs;
 	announce();
-	return 0;
-put:
-	bar_put(g->hold);
-	g->hold = NULL;
-	return rc;
 }
 
-/* A device that left its bus between the look-up and now is never announced again. */
-static bool device_still_there(const struct iomemgrant_grant *rq, struct pci_dev *pdev)
+u32 grant_refs_held(void)
 {
-	struct pci_dev *now = pci_get_domain_bus_and_slot(rq->segment, rq->bus, rq->devfn);
-
-	pci_dev_put(now);
-	return now == pdev;
-}
-
-static int check_request(const struct iomemgrant_grant *rq)
-{
-	const u32 flags = IOMEMGRANT_PERSIST | IOMEMGRANT_READ_ONLY | IOMEMGRANT_SHARE;
-	const u32 allow = IOMEMGRANT_ALLOW_DRIVER_BOUND | IOMEMGRANT_ALLOW_DMA |
-			  IOMEMGRANT_ALLOW_MSIX | IOMEMGRANT_ALLOW_SHARED_PAGE |
-			  IOMEMGRANT_ALLOW_CRITICAL | IOMEMGRANT_ALLOW_DECODE_OFF;
-
-	if (rq->flags & ~flags || rq->allow & ~allow || rq->reserved)
-		return -EINVAL;
-	if (!xen_initial_domain())
-		return -ENODEV;
-	/* The initial domain is number 0, and nothing is granted to oneself. */
-	if (rq->domid == 0 || rq->domid >= DOMID_FIRST_RESERVED)
-		return -EINVAL;
-	if (rq->bar >= PCI_STD_NUM_BARS || !rq->length ||
-	    (rq->offset | rq->length) & ~RANGE_PAGE_MASK)
-		return -EINVAL;
-	if (rq->flags & IOMEMGRANT_READ_ONLY || rq->allow & IOMEMGRANT_ALLOW_MSIX || rq->order)
-		return -EOPNOTSUPP;
-	if (rq->length / RANGE_PAGE_SIZE > iomemgrant_max_pages)
-		return -EFBIG;
-	if (!capable(CAP_SYS_RAWIO) || security_locked_down(LOCKDOWN_PCI_ACCESS))
-		return -EPERM;
-	return 0;
-}
-
-int grant_create(struct iomemgrant_grant *rq, const void *owner)
-{
-	struct pci_dev *pdev;
-	struct grant *g;
-	u16 state;
-	int rc;
-
-	rc = check_request(rq);
-	if (rc)
-		return rc;
-	if (!probe_domain_exists(rq->domid))
-		return -ESRCH;
-	pdev = pci_get_domain_bus_and_slot(rq->segment, rq->bus, rq->devfn);
-	if (!pdev)
-		return -ENODEV;
-	g = grant_alloc(rq, pdev);
-	if (!g) {
-		pci_dev_put(pdev);
-		return -ENOMEM;
-	}
-	death_read_uuid(rq->domid, &g->uuid);
-
-	device_lock(&pdev->dev);
-	mutex_lock(&grants_lock);
-	rc = grant_install(g, rq, pdev, owner);
-	mutex_unlock(&grants_lock);
-	device_unlock(&pdev->dev);
-	if (!rc) {
-		rq->id = g->id;
-		rq->first_ref = g->first_ref;
-		rq->nr_refs = g->nr_refs;
-		/* Both may have happened since the look, and then nobody tells again. */
-		if (!device_still_there(rq, pdev))
-			rc = -ENODEV;
-		else if (!probe_domain_exists(rq->domid))
-			rc = -ESRCH;
-		if (rc)
-			grant_end(g->id, false, g->owner, &state);
-		death_check_later();
-	}
-	put_device(&g->dev);
-	pci_dev_put(pdev);
-	return rc;
-}
-
-/* -------------------------------------------------------------------- listing */
-
-static void fill_entry(const struct grant *g, struct iomemgrant_entry *e)
-{
-	e->id = g->id;
-	e->offset = g->offset;
-	e->length = g->length;
-	e->address = g->pages.start;
-	e->created = g->created;
-	e->first_ref = g->first_ref;
-	e->nr_refs = g->nr_refs;
-	e->nr_mapped = grant_nr_mapped(g);
-	e->state = grant_state(g);
-	e->flags = g->flags;
-	e->allow = g->allow;
-	e->uid = g->uid;
-	e->segment = g->segment;
-	e->bus = g->bus;
-	e->devfn = g->devfn;
-	e->bar = g->bar;
-	e->domid = g->domid;
-	e->vendor = g->vendor;
-	e->device = g->device;
-	e->subsystem_vendor = g->subsystem_vendor;
-	e->subsystem_device = g->subsystem_device;
-	memcpy(e->uuid, g->uuid.b, sizeof(e->uuid));
-}
-
-int grant_list(struct iomemgrant_list *list)
-{
-	struct iomemgrant_entry *entries = NULL;
-	u32 room, i, filled = 0;
-	struct grant *g;
-	int rc = 0;
-
-	if (list->reserved || (list->nr && list->entry_size < sizeof(*entries)))
-		return -EINVAL;
-	room = min(list->nr, READ_ONCE(nr_grants));
-	if (room) {
-		entries = kvcalloc(room, sizeof(*entries), GFP_KERNEL);
-		if (!entries)
-			return -ENOMEM;
-	}
-	mutex_lock(&grants_lock);
-	list_for_each_entry(g, &grants, node) {
-		if (filled == room)
-			break;
-		fill_entry(g, &entries[filled++]);
-	}
-	list->nr = nr_grants;
-	mutex_unlock(&grants_lock);
-
-	for (i = 0; i < filled && !rc; i++) {
-		u64 at = list->entries + (u64)i * list->entry_size;
-
-		if (copy_to_user(u64_to_user_ptr(at), &entries[i], sizeof(*entries)) ||
-		    clear_user(u64_to_user_ptr(at + sizeof(*entries)),
-			       list->entry_size - sizeof(*entries)))
-			rc = -EFAULT;
-	}
-	kvfree(entries);
-	return rc;
+	lockdep_assert_held(&grants_lock);
+	return nr_refs;
 }
 
 void grant_count(u32 *grants_out, u32 *refs_out)
@@ -630,26 +339,6 @@ void grant_count(u32 *grants_out, u32 *refs_out)
 	*grants_out = nr_grants;
 	*refs_out = nr_refs;
 	mutex_unlock(&grants_lock);
-}
-
-/* The figures of the grant table in INFO. */
-void grant_room(struct iomemgrant_info *info)
-{
-	u32 max_refs = READ_ONCE(iomemgrant_max_refs);
-	struct table_limits table;
-	u64 left = 0;
-
-	if (table_limits(&table))
-		memset(&table, 0, sizeof(table));
-	info->frames = table.frames;
-	info->max_frames = table.max_frames;
-	info->headroom = table.headroom;
-	info->refs_per_frame = table.per_frame;
-	if (xen_initial_domain()) {
-		left = max_refs > info->nr_refs ? max_refs - info->nr_refs : 0;
-		left = min(left, table.refs > info->nr_refs ? table.refs - info->nr_refs : 0);
-	}
-	info->refs_left = left;
 }
 
 int grant_init(void)

@@ -2,12 +2,16 @@
 /*
  * What the files of this module know of each other.
  *
- *	main      module, ioctls          probe     what Xen can do
- *	grant     grants of this domain   pci       the BAR behind a grant
- *	entry     Xen's marks in grants   death     ends grants of dead domains
- *	map       mappings                map_pv, map_hvm   how each kind is made
- *	node      /dev/xen/iomem/         frontend  xenbus device "iomem"
- *	sysfs     class iomemgrant
+ *	main        module, ioctls            probe      what Xen can do
+ *	grant       grants of this domain     grant_make how one comes to be
+ *	pci         the BAR behind a grant    entry      Xen's marks in grants
+ *	grant_list  LIST                      death      ends grants of the dead
+ *	sysfs       class iomemgrant
+ *	map         mappings                  map_refs   their references
+ *	map_user    mmap()                    map_pm     suspend
+ *	map_pv, map_hvm   how each kind of guest maps
+ *	node        /dev/xen/iomem/           frontend   xenbus device "iomem"
+ *	offer       what a granter publishes
  */
 #ifndef IOMEMGRANT_H
 #define IOMEMGRANT_H
@@ -96,6 +100,7 @@ void bar_notifier_unregister(void);
 /* ----------------------------------------------------------------- grant.c */
 
 extern struct mutex grants_lock;
+extern struct list_head grants;	/* grants_lock */
 
 /* Locks are explained at the top of grant.c. */
 struct grant {
@@ -135,12 +140,12 @@ struct grant {
 
 #define to_grant(d) container_of(d, struct grant, dev)
 
-int grant_create(struct iomemgrant_grant *request, const void *owner);
+void grant_register(struct grant *g);
+u32 grant_refs_held(void);
+int grant_check_overlap(const struct grant *new);
 int grant_end(u64 id, bool wait, const void *owner, u16 *state);
 void grant_end_owner(const void *owner);
-int grant_list(struct iomemgrant_list *list);
 void grant_count(u32 *nr_grants, u32 *nr_refs);
-void grant_room(struct iomemgrant_info *info);
 u32 grant_state(const struct grant *g);
 u32 grant_nr_mapped(const struct grant *g);
 u64 grant_generation(void);
@@ -150,6 +155,12 @@ void grant_each_domain(bool (*dead)(domid_t domid, const uuid_t *uuid));
 bool grant_any(void);
 int grant_init(void);
 void grant_exit(void);
+
+/* ---------------------------------------------- grant_make.c, grant_list.c */
+
+int grant_create(struct iomemgrant_grant *request, const void *owner);
+int grant_list(struct iomemgrant_list *list);
+void grant_room(struct iomemgrant_info *info);
 
 /* ----------------------------------------------------------------- death.c */
 
@@ -225,12 +236,27 @@ int map_unmap_id(u64 id, const void *owner);
 void map_retire_owner(const void *owner);
 struct iomem_map *map_find(u32 id, const void *owner);
 struct iomem_map *map_find_minor(unsigned int minor);
-int map_mmap(struct iomem_map *map, struct vm_area_struct *vma, unsigned long first_page);
 u64 map_base(const struct iomem_map *map);
 u64 map_gfn(const struct iomem_map *map);
+/* The next three: map->lock held for write. */
+void map_set_state(struct iomem_map *map, enum map_state state);
+void map_notify(struct iomem_map *map);
+void map_zap(struct iomem_map *map);
 void map_exit(void);
 
+/* -------------------------------------------------------------- map_refs.c */
+
+/* All of them: map->lock held for write. */
+int map_fill(struct iomem_map *map);
+void map_unmap_refs(struct iomem_map *map);
+bool map_unmap_refs_patiently(struct iomem_map *map, unsigned int tries);
+
+/* ----------------------------------------------------- map_user.c, map_pm.c */
+
+int map_mmap(struct iomem_map *map, struct vm_area_struct *vma, unsigned long first_page);
 extern const struct dev_pm_ops map_pm_ops;
+
+/* ----------------------------------------------------- map_pv.c, map_hvm.c */
 
 /*
  * The two ways to map.  prepare() readies host_addr for all pages, finish() is
@@ -248,6 +274,7 @@ struct map_kind {
 
 extern const struct map_kind map_kind_pv;
 extern const struct map_kind map_kind_hvm;
+const struct map_kind *map_kind(void);		/* in map_refs.c: that of this guest */
 
 /* ------------------------------------------------------------------ node.c */
 
@@ -258,6 +285,18 @@ void node_exit(void);
 /* All VMAs of all mappings live in this one address space. */
 struct address_space *node_mapping(void);
 dev_t node_devt(const struct iomem_map *map);
+
+/* ----------------------------------------------------------------- offer.c */
+
+struct xenbus_device;
+
+/*
+ * Reads and checks the offer @dev's backend makes for device @id.  @label has room
+ * for DECODE_LABEL_MAX + 1 bytes.  On success @request->refs is the caller's; on
+ * failure nothing is allocated and *@what says which part was wrong.
+ */
+int offer_read(const struct xenbus_device *dev, u64 id, struct map_request *request, char *label,
+	       uuid_t *uuid, const char **what);
 
 /* -------------------------------------------------------------- frontend.c */
 

@@ -10,12 +10,6 @@
  * counts entries of a PV guest: after some tries the mapping is a zombie, kept and
  * tried again for ever, because the granter is not free before it is.
  *
- * Suspend.  A PV guest that is saved with an entry for device memory loses the
- * whole page table of that entry, and with it ordinary memory, silently.  So the
- * freeze callback takes everything away, and refuses the suspend when it cannot.
- * A cancelled suspend maps again, entries come back on the next touch.  After a
- * restore, handles and frames mean nothing: the mapping is stale for ever.
- *
  * Locks, in this order:
  *  - mmap_lock of a process (fault, mmap)
  *  - maps_lock: the list, the minor numbers, who owns a mapping
@@ -26,18 +20,13 @@
  * Never under the last two: copying from or to user space (which may fault on one
  * of our own pages), XenStore.  sysfs files take none of them.
  */
-#include <linux/delay.h>
 #include <linux/idr.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 
-#include <asm/xen/hypercall.h>
-#include <xen/interface/grant_table.h>
-
 #include "iomemgrant.h"
 
-#define BATCH		64
 #define RETRY_FIRST	(HZ / 20)
 #define RETRY_LAST	(2 * HZ)
 
@@ -50,15 +39,6 @@ static unsigned long retry_delay;	/* only the work and maps_lock */
 static void retry_work(struct work_struct *work);
 static DECLARE_DELAYED_WORK(retry, retry_work);
 
-static const struct map_kind *map_kind(void)
-{
-#ifdef CONFIG_XEN_PV
-	if (!probe_translated())
-		return &map_kind_pv;
-#endif
-	return &map_kind_hvm;
-}
-
 /* Offset 0 of this mapping in the address space that all of them share. */
 u64 map_base(const struct iomem_map *map)
 {
@@ -70,7 +50,7 @@ u64 map_gfn(const struct iomem_map *map)
 	return probe_translated() ? PHYS_PFN(map->window.start) : 0;
 }
 
-static void set_state(struct iomem_map *map, enum map_state state)
+void map_set_state(struct iomem_map *map, enum map_state state)
 {
 	lockdep_assert_held_write(&map->lock);
 	if (map->state == state)
@@ -78,146 +58,6 @@ static void set_state(struct iomem_map *map, enum map_state state)
 	WRITE_ONCE(map->state, state);
 	wake_up_interruptible(&map->changed);
 }
-
-/* ------------------------------------------------------------------ hypercalls */
-
-static int status_to_errno(int status)
-{
-	switch (status) {
-	case GNTST_okay:
-		return 0;
-	case GNTST_general_error:
-		return -EBUSY;
-	case GNTST_bad_domain:
-		return -ESRCH;
-	case GNTST_bad_gntref:
-		return -ENOENT;
-	case GNTST_bad_virt_addr:
-		return -EADDRINUSE;
-	case GNTST_permission_denied:
-		return -EACCES;
-	case GNTST_bad_page:
-		return -EADDRNOTAVAIL;
-	case GNTST_eagain:
-		return -EAGAIN;
-	case GNTST_no_device_space:
-	case GNTST_no_space:
-		return -ENOSPC;
-	default:
-		return -EIO;
-	}
-}
-
-/* Maps up to BATCH references from @first on.  Stops at the first failure. */
-static int map_batch(struct iomem_map *map, struct gnttab_map_grant_ref *ops, u32 first)
-{
-	u32 i, nr = min_t(u32, BATCH, map->nr - first);
-	int rc = 0;
-
-	for (i = 0; i < nr; i++) {
-		memset(&ops[i], 0, sizeof(ops[i]));
-		ops[i].host_addr = map_kind()->host_addr(map, first + i);
-		ops[i].flags = GNTMAP_iomem_map;
-		ops[i].ref = map->refs[first + i];
-		ops[i].dom = map->domid;
-		ops[i].status = GNTST_general_error;
-	}
-	if (HYPERVISOR_grant_table_op(GNTTABOP_map_grant_ref, ops, nr))
-		return -EIO;
-	/* Xen goes on after a failure: what it mapped has to be given back. */
-	for (i = 0; i < nr; i++) {
-		if (ops[i].status == GNTST_okay) {
-			map->handles[first + i] = ops[i].handle;
-			map->nr_held++;
-			map_kind()->accepted(map, first + i, ops[i].dev_bus_addr);
-		} else if (!rc) {
-			rc = status_to_errno(ops[i].status);
-		}
-	}
-	return rc;
-}
-
-static int map_refs(struct iomem_map *map)
-{
-	struct gnttab_map_grant_ref *ops = kmalloc_array(BATCH, sizeof(*ops), GFP_KERNEL);
-	u32 first;
-	int rc = 0;
-
-	if (!ops)
-		return -ENOMEM;
-	for (first = 0; first < map->nr && !rc; first += BATCH)
-		rc = map_batch(map, ops, first);
-	kfree(ops);
-	return rc;
-}
-
-/*
- * Gives back every reference that Xen takes.  No memory is allocated: this must
- * work when there is none.
- */
-static void unmap_refs(struct iomem_map *map)
-{
-	u32 i;
-
-	lockdep_assert_held_write(&map->lock);
-	for (i = 0; i < map->nr && map->nr_held; i++) {
-		struct gnttab_unmap_grant_ref op = { .handle = map->handles[i] };
-
-		if (map->handles[i] == MAP_NO_HANDLE)
-			continue;
-		op.status = GNTST_eagain;
-		if (HYPERVISOR_grant_table_op(GNTTABOP_unmap_grant_ref, &op, 1))
-			continue;
-		if (op.status == GNTST_eagain)
-			continue;
-		if (op.status != GNTST_okay)
-			pr_warn_ratelimited("map%u: Xen answers %d to giving back reference %u\n",
-					    map->id, op.status, map->refs[i]);
-		map->handles[i] = MAP_NO_HANDLE;
-		map->nr_held--;
-		cond_resched();
-	}
-	if (!map->nr_held)
-		map_kind()->release(map);
-}
-
-/* As above, with patience: entries in a lazy TLB batch of another CPU go soon. */
-static bool unmap_refs_patiently(struct iomem_map *map, unsigned int tries)
-{
-	unsigned int i, ms = 1;
-
-	for (i = 0; i < tries; i++) {
-		unmap_refs(map);
-		if (!map->nr_held)
-			return true;
-		msleep(ms);
-		ms = min(ms * 2, 64U);
-	}
-	return false;
-}
-
-/* Maps all references, or none.  With -EUCLEAN some could not even be given back. */
-static int map_fill(struct iomem_map *map)
-{
-	int rc;
-
-	lockdep_assert_held_write(&map->lock);
-	if (!probe_iomem_map())
-		return -EOPNOTSUPP;
-	rc = map_kind()->prepare(map);
-	if (rc)
-		return rc;
-	rc = map_refs(map);
-	rc = rc ?: map_kind()->finish(map);
-	if (!rc) {
-		set_state(map, MAP_MAPPED);
-		return 0;
-	}
-	set_state(map, unmap_refs_patiently(map, 5) ? MAP_REVOKED : MAP_ZOMBIE);
-	return rc;
-}
-
-/* -------------------------------------------------------------------- lifetime */
 
 static void map_release(struct device *dev)
 {
@@ -338,7 +178,7 @@ struct iomem_map *map_create(struct map_request *rq)
 	if (rc2) {
 		/* No user can have touched a page: Xen has no reason to refuse. */
 		down_write(&map->lock);
-		if (!unmap_refs_patiently(map, 10)) {
+		if (!map_unmap_refs_patiently(map, 10)) {
 			pr_err("giving up %u references of domain %u\n", map->nr_held, map->domid);
 			__module_get(THIS_MODULE);
 			get_device(&map->dev);
@@ -360,7 +200,7 @@ void map_forget_notify(struct iomem_map *map)
 	up_write(&map->lock);
 }
 
-static void map_notify(struct iomem_map *map)
+void map_notify(struct iomem_map *map)
 {
 	lockdep_assert_held_write(&map->lock);
 	if (map->notify)
@@ -368,7 +208,7 @@ static void map_notify(struct iomem_map *map)
 }
 
 /* No fault is running and none can start: map->lock is held for write. */
-static void zap(struct iomem_map *map)
+void map_zap(struct iomem_map *map)
 {
 	unmap_mapping_range(node_mapping(), map_base(map), (loff_t)map->nr << PAGE_SHIFT, 1);
 }
@@ -381,17 +221,17 @@ int map_revoke(struct iomem_map *map)
 	down_write(&map->lock);
 	switch (map->state) {
 	case MAP_MAPPED:
-		set_state(map, MAP_ZOMBIE);
-		zap(map);
+		map_set_state(map, MAP_ZOMBIE);
+		map_zap(map);
 		fallthrough;
 	case MAP_ZOMBIE:
-		if (unmap_refs_patiently(map, 5))
-			set_state(map, MAP_REVOKED);
+		if (map_unmap_refs_patiently(map, 5))
+			map_set_state(map, MAP_REVOKED);
 		else
 			rc = -EBUSY;
 		break;
 	case MAP_FROZEN:
-		set_state(map, MAP_REVOKED);
+		map_set_state(map, MAP_REVOKED);
 		break;
 	case MAP_REVOKED:
 	case MAP_STALE:
@@ -408,12 +248,12 @@ void map_stale(struct iomem_map *map)
 
 	down_write(&map->lock);
 	if (map->state != MAP_STALE) {
-		zap(map);
+		map_zap(map);
 		for (i = 0; i < map->nr; i++)
 			map->handles[i] = MAP_NO_HANDLE;
 		map->nr_held = 0;
 		map_kind()->release(map);
-		set_state(map, MAP_STALE);
+		map_set_state(map, MAP_STALE);
 		map_notify(map);
 	}
 	up_write(&map->lock);
@@ -454,9 +294,9 @@ static void retry_work(struct work_struct *work)
 		if (!map->retired)
 			continue;
 		down_write(&map->lock);
-		unmap_refs(map);
+		map_unmap_refs(map);
 		if (!map->nr_held && map->state == MAP_ZOMBIE)
-			set_state(map, MAP_REVOKED);
+			map_set_state(map, MAP_REVOKED);
 		again |= map->nr_held;
 		up_write(&map->lock);
 		if (!map->nr_held)
@@ -546,151 +386,6 @@ void map_retire_owner(const void *owner)
 			map_retire(map);
 	} while (found);
 }
-
-/* ---------------------------------------------------------------- user mappings */
-
-static vm_fault_t map_fault(struct vm_fault *vmf)
-{
-	struct iomem_map *map = vmf->vma->vm_private_data;
-	unsigned long page = vmf->pgoff - (map_base(map) >> PAGE_SHIFT);
-	vm_fault_t ret = VM_FAULT_SIGBUS;
-
-	down_read(&map->lock);
-	if (map->state == MAP_MAPPED && page < map->nr)
-		ret = map_kind()->fault(map, vmf, page);
-	up_read(&map->lock);
-	return ret;
-}
-
-static void map_vma_open(struct vm_area_struct *vma)
-{
-	struct iomem_map *map = vma->vm_private_data;
-
-	get_device(&map->dev);
-	atomic_inc(&map->users);
-}
-
-static void map_vma_close(struct vm_area_struct *vma)
-{
-	struct iomem_map *map = vma->vm_private_data;
-
-	atomic_dec(&map->users);
-	put_device(&map->dev);
-}
-
-/*
- * On PV, changing the protection would read the frame back through a table that
- * has no entry for it, and write a wrong one.
- */
-static int map_vma_mprotect(struct vm_area_struct *vma, unsigned long start,
-			    unsigned long end, unsigned long flags)
-{
-	return -EPERM;
-}
-
-static int map_vma_mremap(struct vm_area_struct *vma)
-{
-	return -EINVAL;
-}
-
-static const struct vm_operations_struct map_vm_ops = {
-	.open = map_vma_open,
-	.close = map_vma_close,
-	.fault = map_fault,
-	.mprotect = map_vma_mprotect,
-	.mremap = map_vma_mremap,
-};
-
-/*
- * @first is the page of the mapping at the start of @vma.  Nothing is entered now:
- * faults do, so that a revoked page can come back after a cancelled suspend.
- */
-int map_mmap(struct iomem_map *map, struct vm_area_struct *vma, unsigned long first)
-{
-	unsigned long nr = vma_pages(vma);
-	enum map_state state = READ_ONCE(map->state);
-
-	/*
-	 * A private mapping would copy registers into memory on the first write.  Not
-	 * VM_SHARED: mm takes that away when the file was opened for reading only.
-	 */
-	if (!(vma->vm_flags & VM_MAYSHARE))
-		return -EINVAL;
-	if (vma->vm_flags & VM_EXEC)
-		return -EPERM;
-	if (first > map->nr || nr > map->nr - first)
-		return -EINVAL;
-	if (state != MAP_MAPPED && state != MAP_FROZEN)
-		return -ENODEV;
-	vm_flags_clear(vma, VM_MAYEXEC);
-	/* VM_DONTCOPY: a child must not inherit entries nobody takes from it. */
-	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY);
-	vma->vm_page_prot = map->wc ? pgprot_writecombine(vma->vm_page_prot)
-				    : pgprot_noncached(vma->vm_page_prot);
-	vma->vm_pgoff = (map_base(map) >> PAGE_SHIFT) + first;
-	vma->vm_private_data = map;
-	vma->vm_ops = &map_vm_ops;
-	map_vma_open(vma);
-	return 0;
-}
-
-/* --------------------------------------------------------------------- suspend */
-
-static int map_freeze(struct device *dev)
-{
-	struct iomem_map *map;
-	int rc = 0;
-
-	if (dev->groups != map_groups)
-		return 0;
-	map = to_map(dev);
-	down_write(&map->lock);
-	if (map->state == MAP_MAPPED) {
-		zap(map);
-		if (unmap_refs_patiently(map, 20)) {
-			set_state(map, MAP_FROZEN);
-		} else {
-			set_state(map, MAP_ZOMBIE);
-			map_notify(map);
-		}
-	}
-	/* Better no suspend than a guest that loses memory by it. */
-	if (map->state == MAP_ZOMBIE && !unmap_refs_patiently(map, 5)) {
-		pr_err("map%u: Xen still counts page table entries, suspend refused\n", map->id);
-		rc = -EBUSY;
-	}
-	up_write(&map->lock);
-	return rc;
-}
-
-static int map_thaw(struct device *dev)
-{
-	struct iomem_map *map;
-
-	if (dev->groups != map_groups)
-		return 0;
-	map = to_map(dev);
-	down_write(&map->lock);
-	if (map->state == MAP_FROZEN && map_fill(map)) {
-		pr_warn("map%u: could not be mapped again after a cancelled suspend\n", map->id);
-		map_notify(map);
-	}
-	up_write(&map->lock);
-	return 0;
-}
-
-static int map_restore(struct device *dev)
-{
-	if (dev->groups == map_groups)
-		map_stale(to_map(dev));
-	return 0;
-}
-
-const struct dev_pm_ops map_pm_ops = {
-	.freeze = map_freeze,
-	.thaw = map_thaw,
-	.restore = map_restore,
-};
 
 /* Every mapping holds the module, so there are none left. */
 void map_exit(void)

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Listing: a snapshot of all grants for user space.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "iomemgrant.h"
+
+static void fill_entry(const struct grant *g, struct iomemgrant_entry *e)
+{
+	e->id = g->id;
+	e->offset = g->offset;
+	e->length = g->length;
+	e->address = g->pages.start;
+	e->created = g->created;
+	e->first_ref = g->first_ref;
+	e->nr_refs = g->nr_refs;
+	e->nr_mapped = grant_nr_mapped(g);
+	e->state = grant_state(g);
+	e->flags = g->flags;
+	e->allow = g->allow;
+	e->uid = g->uid;
+	e->segment = g->segment;
+	e->bus = g->bus;
+	e->devfn = g->devfn;
+	e->bar = g->bar;
+	e->domid = g->domid;
+	e->vendor = g->vendor;
+	e->device = g->device;
+	e->subsystem_vendor = g->subsystem_vendor;
+	e->subsystem_device = g->subsystem_device;
+	memcpy(e->uuid, g->uuid.b, sizeof(e->uuid));
+}
+
+int grant_list(struct iomemgrant_list *list)
+{
+	struct iomemgrant_entry *entries = NULL;
+	u32 room, nr_refs, i, filled = 0;
+	struct grant *g;
+	int rc = 0;
+
+	if (list->reserved || (list->nr && list->entry_size < sizeof(*entries)))
+		return -EINVAL;
+	grant_count(&room, &nr_refs);
+	room = min(list->nr, room);
+	if (room) {
+		entries = kvcalloc(room, sizeof(*entries), GFP_KERNEL);
+		if (!entries)
+			return -ENOMEM;
+	}
+	mutex_lock(&grants_lock);
+	list->nr = 0;
+	list_for_each_entry(g, &grants, node) {
+		if (filled < room)
+			fill_entry(g, &entries[filled++]);
+		list->nr++;
+	}
+	mutex_unlock(&grants_lock);
+
+	for (i = 0; i < filled && !rc; i++) {
+		u64 at = list->entries + (u64)i * list->entry_size;
+
+		if (copy_to_user(u64_to_user_ptr(at), &entries[i], sizeof(*entries)) ||
+		    clear_user(u64_to_user_ptr(at + sizeof(*entries)),
+			       list->entry_size - sizeof(*entries)))
+			rc = -EFAULT;
+	}
+	kvfree(entries);
+	return rc;
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A mapping's references: having Xen map them, and giving them back.
+ */
+#include <linux/delay.h>
+#include <linux/slab.h>
+
+#include <asm/xen/hypercall.h>
+#include <xen/interface/grant_table.h>
+
+#include "iomemgrant.h"
+
+#define BATCH 64
+
+const struct map_kind *map_kind(void)
+{
+#ifdef CONFIG_XEN_PV
+	if (!probe_translated())
+		return &map_kind_pv;
+#endif
+	return &map_kind_hvm;
+}
+
+static int status_to_errno(int status)
+{
+	switch (status) {
+	case GNTST_okay:
+		return 0;
+	case GNTST_general_error:
+		return -EBUSY;
+	case GNTST_bad_domain:
+		return -ESRCH;
+	case GNTST_bad_gntref:
+		return -ENOENT;
+	case GNTST_bad_virt_addr:
+		return -EADDRINUSE;
+	case GNTST_permission_denied:
+		return -EACCES;
+	case GNTST_bad_page:
+		return -EADDRNOTAVAIL;
+	case GNTST_eagain:
+		return -EAGAIN;
+	case GNTST_no_device_space:
+	case GNTST_no_space:
+		return -ENOSPC;
+	default:
+		return -EIO;
+	}
+}
+
+/* Maps up to BATCH references from @first on.  Stops at the first failure. */
+static int map_batch(struct iomem_map *map, struct gnttab_map_grant_ref *ops, u32 first)
+{
+	u32 i, nr = min_t(u32, BATCH, map->nr - first);
+	int rc = 0;
+
+	for (i = 0; i < nr; i++) {
+		memset(&ops[i], 0, sizeof(ops[i]));
+		ops[i].host_addr = map_kind()->host_addr(map, first + i);
+		ops[i].flags = GNTMAP_iomem_map;
+		ops[i].ref = map->refs[first + i];
+		ops[i].dom = map->domid;
+		ops[i].status = GNTST_general_error;
+	}
+	if (HYPERVISOR_grant_table_op(GNTTABOP_map_grant_ref, ops, nr))
+		return -EIO;
+	/* Xen goes on after a failure: what it mapped has to be given back. */
+	for (i = 0; i < nr; i++) {
+		if (ops[i].status == GNTST_okay) {
+			map->handles[first + i] = ops[i].handle;
+			map->nr_held++;
+			map_kind()->accepted(map, first + i, ops[i].dev_bus_addr);
+		} else if (!rc) {
+			rc = status_to_errno(ops[i].status);
+		}
+	}
+	return rc;
+}
+
+static int map_refs(struct iomem_map *map)
+{
+	struct gnttab_map_grant_ref *ops = kmalloc_array(BATCH, sizeof(*ops), GFP_KERNEL);
+	u32 first;
+	int rc = 0;
+
+	if (!ops)
+		return -ENOMEM;
+	for (first = 0; first < map->nr && !rc; first += BATCH)
+		rc = map_batch(map, ops, first);
+	kfree(ops);
+	return rc;
+}
+
+/*
+ * Gives back every reference that Xen takes.  No memory is allocated: this must
+ * work when there is none.
+ */
+void map_unmap_refs(struct iomem_map *map)
+{
+	u32 i;
+
+	lockdep_assert_held_write(&map->lock);
+	for (i = 0; i < map->nr && map->nr_held; i++) {
+		struct gnttab_unmap_grant_ref op = { .handle = map->handles[i] };
+
+		if (map->handles[i] == MAP_NO_HANDLE)
+			continue;
+		op.status = GNTST_eagain;
+		if (HYPERVISOR_grant_table_op(GNTTABOP_unmap_grant_ref, &op, 1))
+			continue;
+		if (op.status == GNTST_eagain)
+			continue;
+		if (op.status != GNTST_okay)
+			pr_warn_ratelimited("map%u: Xen answers %d to giving back reference %u\n",
+					    map->id, op.status, map->refs[i]);
+		map->handles[i] = MAP_NO_HANDLE;
+		map->nr_held--;
+		cond_resched();
+	}
+	if (!map->nr_held)
+		map_kind()->release(map);
+}
+
+/* As above, with patience: entries in a lazy TLB batch of another CPU go soon. */
+bool map_unmap_refs_patiently(struct iomem_map *map, unsigned int tries)
+{
+	unsigned int i, ms = 1;
+
+	for (i = 0; i < tries; i++) {
+		map_unmap_refs(map);
+		if (!map->nr_held)
+			return true;
+		msleep(ms);
+		ms = min(ms * 2, 64U);
+	}
+	return false;
+}
+
+/* Maps all references, or none.  With -EUCLEAN some could not even be given back. */
+int map_fill(struct iomem_map *map)
+{
+	int rc;
+
+	lockdep_assert_held_write(&map->lock);
+	if (!probe_iomem_map())
+		return -EOPNOTSUPP;
+	rc = map_kind()->prepare(map);
+	if (rc)
+		return rc;
+	rc = map_refs(map);
+	rc = rc ?: map_kind()->finish(map);
+	if (!rc) {
+		map_set_state(map, MAP_MAPPED);
+		return 0;
+	}
+	map_set_state(map, map_unmap_refs_patiently(map, 5) ? MAP_REVOKED : MAP_ZOMBIE);
+	return rc;
+}
