@@ -46,6 +46,11 @@ static int read_uuid(domid_t domid, uuid_t *uuid)
 	return rc;
 }
 
+bool death_store_ready(void)
+{
+	return READ_ONCE(store_ready);
+}
+
 void death_read_uuid(domid_t domid, uuid_t *uuid)
 {
 	if (read_uuid(domid, uuid))
@@ -69,6 +74,7 @@ static bool domain_dead(domid_t domid, const uuid_t *uuid)
 static void death_work(struct work_struct *work)
 {
 	grant_each_domain(domain_dead);
+	lost_tell_all();
 	if (atomic_dec_if_positive(&death_rush) >= 0)
 		queue_delayed_work(iomemgrant_wq, &death_check, HZ / 2);
 	else if (grant_any())

@@ -161,6 +161,8 @@ static void fe_connect(struct frontend *fe)
 						  : "map the references");
 		return;
 	}
+	/* Of an offer before this one.  Mostly there is none. */
+	(void)xenbus_rm(XBT_NIL, fe->dev->nodename, "error");
 	fe_write_pages(fe, fe->map->nr);
 	xenbus_switch_state(fe->dev, XenbusStateConnected);
 }
@@ -189,18 +191,10 @@ static void fe_otherend_changed(struct xenbus_device *dev, enum xenbus_state sta
 	mutex_lock(&fe->lock);
 	if (state != XenbusStateConnected)
 		fe->failed = false;
-	switch (state) {
-	case XenbusStateConnected:
+	if (state == XenbusStateConnected)
 		fe_connect(fe);
-		break;
-	case XenbusStateUnknown:	/* the backend's directory is gone */
-	case XenbusStateClosing:
-	case XenbusStateClosed:
+	else			/* Closing, Closed, no directory, or nothing we know */
 		fe_close(fe);
-		break;
-	default:
-		break;
-	}
 	mutex_unlock(&fe->lock);
 }
 

@@ -194,6 +194,7 @@ void grant_lose(const struct bar_hold *hold)
 		announce_state(g);
 	}
 	retry_soon();
+	lost_tell_soon();
 }
 
 static struct grant *grant_find(u64 id)
@@ -295,6 +296,36 @@ void grant_each_domain(bool (*dead)(domid_t domid, const uuid_t *uuid))
 	mutex_unlock(&grants_lock);
 }
 
+/* Has @tell tell the guest of every lost grant, once, with no lock held. */
+void grant_each_lost(bool (*tell)(domid_t domid, u64 id))
+{
+	struct grant *g;
+	u64 id = 0;
+	domid_t domid;
+	bool found;
+
+	do {
+		found = false;
+		mutex_lock(&grants_lock);
+		list_for_each_entry(g, &grants, node) {
+			if (g->id <= id || !g->lost || g->told)
+				continue;
+			id = g->id;
+			domid = g->domid;
+			found = true;
+			break;
+		}
+		mutex_unlock(&grants_lock);
+		if (!found || !tell(domid, id))
+			continue;
+		mutex_lock(&grants_lock);
+		g = grant_find(id);
+		if (g)
+			g->told = true;
+		mutex_unlock(&grants_lock);
+	} while (found);
+}
+
 bool grant_any(void)
 {
 	return READ_ONCE(nr_grants) != 0;
@@ -363,5 +394,6 @@ void grant_exit(void)
 		return;
 	death_exit();
 	bar_notifier_unregister();
+	lost_exit();
 	cancel_delayed_work_sync(&retry);
 }

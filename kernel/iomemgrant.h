@@ -6,7 +6,7 @@
  *	grant       grants of this domain     grant_make how one comes to be
  *	pci         the BAR behind a grant    entry      Xen's marks in grants
  *	grant_list  LIST                      death      ends grants of the dead
- *	sysfs       class iomemgrant
+ *	lost        tells guests              sysfs      class iomemgrant
  *	map         mappings                  map_refs   their references
  *	map_user    mmap()                    map_pm     suspend
  *	map_pv, map_hvm   how each kind of guest maps
@@ -86,7 +86,8 @@ struct bar_hold {
 	bool enabled;			/* we hold an enable count and a PM reference */
 	bool gone;			/* the device was removed */
 	struct resource tail;		/* rest of a page after a small BAR */
-	bool placeholder;		/* after removal: the addresses are reserved again */
+	bool settled;			/* after removal: reserving the addresses was tried */
+	bool placeholder;		/* ... and done */
 };
 
 /* Caller holds grants_lock; bar_get() also the device lock of @pdev. */
@@ -111,6 +112,7 @@ struct grant {
 	u32 nr_held;			/* grants_lock */
 	bool ending;			/* grants_lock: end was asked for */
 	bool lost;			/* grants_lock: device or driver left */
+	bool told;			/* grants_lock: and the guest was told so */
 	const void *owner;		/* grants_lock: the file, or NULL */
 	wait_queue_head_t wait;		/* woken when the last reference is free */
 
@@ -152,6 +154,7 @@ u64 grant_generation(void);
 __poll_t grant_poll(struct file *file, struct poll_table_struct *wait, u64 seen);
 void grant_lose(const struct bar_hold *hold);		/* holds grants_lock */
 void grant_each_domain(bool (*dead)(domid_t domid, const uuid_t *uuid));
+void grant_each_lost(bool (*tell)(domid_t domid, u64 id));
 bool grant_any(void);
 int grant_init(void);
 void grant_exit(void);
@@ -166,8 +169,15 @@ void grant_room(struct iomemgrant_info *info);
 
 void death_read_uuid(domid_t domid, uuid_t *uuid);
 void death_check_later(void);
+bool death_store_ready(void);
 int death_init(void);
 void death_exit(void);
+
+/* ------------------------------------------------------------------ lost.c */
+
+void lost_tell_soon(void);		/* any context that may not sleep, too */
+void lost_tell_all(void);
+void lost_exit(void);
 
 /* ------------------------------------------------------------------- map.c */
 
@@ -187,6 +197,7 @@ struct iomem_map {
 	struct list_head node;		/* maps_lock */
 	const void *owner;		/* maps_lock: the file, or NULL */
 	bool retired;			/* maps_lock: to be freed when unmapped */
+	bool pins_module;		/* maps_lock: retired and not unmapped yet */
 
 	struct rw_semaphore lock;
 	enum map_state state;		/* lock */

@@ -245,7 +245,8 @@ static int iomemgrant_release(struct inode *inode, struct file *filp)
 
 static int iomemgrant_mmap(struct file *filp, struct vm_area_struct *vma)
 {
-	struct iomem_map *map = map_find(vma->vm_pgoff >> (32 - PAGE_SHIFT), filp->private_data);
+	u64 id = vma->vm_pgoff >> (32 - PAGE_SHIFT);
+	struct iomem_map *map = id <= U32_MAX ? map_find(id, filp->private_data) : NULL;
 	unsigned long first = vma->vm_pgoff & ((1UL << (32 - PAGE_SHIFT)) - 1);
 	int rc;
 

@@ -20,6 +20,7 @@
  * Never under the last two: copying from or to user space (which may fault on one
  * of our own pages), XenStore.  sysfs files take none of them.
  */
+#include <linux/delay.h>
 #include <linux/idr.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -130,7 +131,6 @@ static int map_add(struct iomem_map *map)
 		idr_remove(&map_minors, MINOR(map->dev.devt));
 	if (rc)
 		return rc;
-	__module_get(THIS_MODULE);
 	list_add_tail(&map->node, &maps);
 	return 0;
 }
@@ -143,8 +143,9 @@ static void map_drop(struct iomem_map *map)
 	if (map->devid >= 0)
 		idr_remove(&map_minors, MINOR(map->dev.devt));
 	device_del(&map->dev);
+	if (map->pins_module)
+		module_put(THIS_MODULE);
 	put_device(&map->dev);
-	module_put(THIS_MODULE);
 }
 
 /*
@@ -275,34 +276,47 @@ void map_retire(struct iomem_map *map)
 	if (!map->retired) {
 		map->retired = true;
 		map->owner = NULL;
-		if (rc)
+		if (rc) {
+			/* Not while the module is being unloaded: map_exit() waits then. */
+			map->pins_module = try_module_get(THIS_MODULE);
 			retry_soon();
-		else
+		} else {
 			map_drop(map);
+		}
 	}
 	mutex_unlock(&maps_lock);
 	put_device(&map->dev);
 }
 
-static void retry_work(struct work_struct *work)
+/* Gives back what Xen takes by now.  True: some mapping still waits. */
+static bool drop_retired(void)
 {
 	struct iomem_map *map, *next;
 	bool again = false;
 
-	mutex_lock(&maps_lock);
+	lockdep_assert_held(&maps_lock);
 	list_for_each_entry_safe(map, next, &maps, node) {
+		bool held;
+
 		if (!map->retired)
 			continue;
 		down_write(&map->lock);
 		map_unmap_refs(map);
-		if (!map->nr_held && map->state == MAP_ZOMBIE)
+		held = map->nr_held;
+		if (!held && map->state == MAP_ZOMBIE)
 			map_set_state(map, MAP_REVOKED);
-		again |= map->nr_held;
 		up_write(&map->lock);
-		if (!map->nr_held)
+		if (!held)
 			map_drop(map);
+		again |= held;
 	}
-	if (again) {
+	return again;
+}
+
+static void retry_work(struct work_struct *work)
+{
+	mutex_lock(&maps_lock);
+	if (drop_retired()) {
 		retry_delay = min_t(unsigned long, retry_delay * 2, RETRY_LAST);
 		queue_delayed_work(iomemgrant_wq, &retry, retry_delay);
 	}
@@ -387,9 +401,26 @@ void map_retire_owner(const void *owner)
 	} while (found);
 }
 
-/* Every mapping holds the module, so there are none left. */
+/*
+ * Every mapping is retired: files hold the module, and frontend_exit() has let go of
+ * its own.  What Xen does not take back even now stays mapped until this guest ends.
+ */
 void map_exit(void)
 {
+	struct iomem_map *map, *next;
+	unsigned int tries = 0;
+
 	cancel_delayed_work_sync(&retry);
+	mutex_lock(&maps_lock);
+	while (drop_retired() && ++tries < 100)
+		msleep(100);
+	list_for_each_entry_safe(map, next, &maps, node) {
+		pr_err("giving up %u references of domain %u\n", map->nr_held, map->domid);
+		down_write(&map->lock);
+		map_kind()->release(map);
+		up_write(&map->lock);
+		map_drop(map);
+	}
+	mutex_unlock(&maps_lock);
 	idr_destroy(&map_minors);
 }

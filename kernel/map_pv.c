@@ -34,6 +34,18 @@ static int pv_finish(struct iomem_map *map)
 }
 
 /*
+ * Not vma->vm_page_prot: clearing the soft-dirty bits takes the write permission out
+ * of it, and the next write would then have the kernel change the entry, which it
+ * cannot do for a frame that its tables do not know.
+ */
+static pgprot_t pv_prot(const struct iomem_map *map, const struct vm_area_struct *vma)
+{
+	pgprot_t prot = vm_get_page_prot(vma->vm_flags);
+
+	return map->wc ? pgprot_writecombine(prot) : pgprot_noncached(prot);
+}
+
+/*
  * Two threads may fault on one page at once: both write the same entry, and Xen
  * counts the one that replaces an equal one as one.
  */
@@ -44,7 +56,7 @@ static vm_fault_t pv_fault(struct iomem_map *map, struct vm_fault *vmf, u32 page
 	int err = 0;
 
 	if (xen_remap_domain_mfn_array(vma, vmf->address & PAGE_MASK, &mfn, 1, &err,
-				       vma->vm_page_prot, DOMID_SELF) != 1)
+				       pv_prot(map, vma), DOMID_SELF) != 1)
 		return VM_FAULT_SIGBUS;
 	return VM_FAULT_NOPAGE;
 }

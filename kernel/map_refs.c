@@ -105,6 +105,7 @@ void map_unmap_refs(struct iomem_map *map)
 
 		if (map->handles[i] == MAP_NO_HANDLE)
 			continue;
+		cond_resched();
 		op.status = GNTST_eagain;
 		if (HYPERVISOR_grant_table_op(GNTTABOP_unmap_grant_ref, &op, 1))
 			continue;
@@ -115,7 +116,6 @@ void map_unmap_refs(struct iomem_map *map)
 					    map->id, op.status, map->refs[i]);
 		map->handles[i] = MAP_NO_HANDLE;
 		map->nr_held--;
-		cond_resched();
 	}
 	if (!map->nr_held)
 		map_kind()->release(map);

@@ -131,6 +131,20 @@ static void unclaim_tail(struct bar_hold *hold)
 		release_resource(&hold->tail);
 }
 
+/* Virtual functions have no such bit: their BARs follow the physical function. */
+static bool decodes(const struct pci_dev *pdev, u16 command)
+{
+	return pdev->no_command_memory || command & PCI_COMMAND_MEMORY;
+}
+
+/* The driver that uses the device for dom0, or NULL.  Caller holds the device's lock. */
+static struct device_driver *user_of(const struct pci_dev *pdev)
+{
+	struct device_driver *drv = pdev->dev.driver;
+
+	return drv && !driver_is_placeholder(drv) ? drv : NULL;
+}
+
 /* Enables the device and holds it in D0.  Turns memory decoding on. */
 static int power_up(struct bar_hold *hold, u32 allow)
 {
@@ -145,7 +159,7 @@ static int power_up(struct bar_hold *hold, u32 allow)
 	if (pci_read_config_word(pdev, PCI_COMMAND, &command) || command == 0xffff)
 		goto put;
 	rc = -EHOSTDOWN;
-	if (!(command & PCI_COMMAND_MEMORY) && !(allow & IOMEMGRANT_ALLOW_DECODE_OFF))
+	if (!decodes(pdev, command) && !(allow & IOMEMGRANT_ALLOW_DECODE_OFF))
 		goto put;
 	rc = -EACCES;
 	if (command & PCI_COMMAND_MASTER && !(allow & IOMEMGRANT_ALLOW_DMA))
@@ -154,7 +168,7 @@ static int power_up(struct bar_hold *hold, u32 allow)
 	if (rc)
 		goto put;
 	pci_read_config_word(pdev, PCI_COMMAND, &command);
-	if (!(command & PCI_COMMAND_MEMORY)) {
+	if (!decodes(pdev, command)) {
 		pci_disable_device(pdev);
 		rc = -EHOSTDOWN;
 		goto put;
@@ -169,7 +183,9 @@ put:
 static void power_down(struct bar_hold *hold)
 {
 	if (hold->enabled) {
-		pci_disable_device(hold->pdev);
+		/* sysfs may have taken our count; the PCI core warns about one too many. */
+		if (pci_is_enabled(hold->pdev))
+			pci_disable_device(hold->pdev);
 		pm_runtime_put(&hold->pdev->dev);
 	}
 	hold->enabled = false;
@@ -177,10 +193,8 @@ static void power_down(struct bar_hold *hold)
 
 static int reserve(struct bar_hold *hold, u32 allow)
 {
-	struct device_driver *drv = hold->pdev->dev.driver;
+	struct device_driver *drv = user_of(hold->pdev);
 
-	if (drv && driver_is_placeholder(drv))
-		drv = NULL;
 	if (drv && !(allow & IOMEMGRANT_ALLOW_DRIVER_BOUND))
 		return -EBUSY;
 	hold->driver = drv;
@@ -199,23 +213,36 @@ static struct bar_hold *bar_find(struct pci_dev *pdev, u8 bar)
 	return NULL;
 }
 
-/* A BAR held already: the new grant's own conditions still have to hold. */
+/*
+ * A BAR held already: the new grant's own conditions still have to hold.  The driver
+ * may be another than at the first grant, or come since.
+ */
 static int recheck(struct bar_hold *hold, u32 allow)
 {
+	struct device_driver *drv = user_of(hold->pdev);
 	u16 command;
+	int rc;
 
 	if (hold->gone)
 		return -ENODEV;
-	if (hold->driver && !(allow & IOMEMGRANT_ALLOW_DRIVER_BOUND))
+	if (drv && !(allow & IOMEMGRANT_ALLOW_DRIVER_BOUND))
+		return -EBUSY;
+	if (!hold->reserved)
+		hold->reserved = !pci_request_region(hold->pdev, hold->bar, REGION_NAME);
+	if (!hold->reserved && !drv)
 		return -EBUSY;
 	if (pci_read_config_word(hold->pdev, PCI_COMMAND, &command) || command == 0xffff)
 		return -ENODEV;
-	if (!(command & PCI_COMMAND_MEMORY))
+	if (!decodes(hold->pdev, command))
 		return -EHOSTDOWN;
 	if (command & PCI_COMMAND_MASTER && !(allow & IOMEMGRANT_ALLOW_DMA))
 		return -EACCES;
 	/* Made under ALLOW_SHARED_PAGE, now asked for without. */
-	return hold->tail.parent ? 0 : claim_tail(hold, allow);
+	rc = hold->tail.parent ? 0 : claim_tail(hold, allow);
+	/* When it leaves, every grant of the BAR is lost. */
+	if (!rc && drv)
+		hold->driver = drv;
+	return rc;
 }
 
 static int bar_take(struct pci_dev *pdev, const struct iomemgrant_grant *rq,
@@ -295,10 +322,11 @@ void bar_put(struct bar_hold *hold)
 
 static bool bar_settle(struct bar_hold *hold)
 {
-	if (hold->gone && !hold->placeholder) {
+	if (hold->gone && !hold->settled) {
 		/* Too early, the child would vanish with the BAR's own resource. */
 		if (hold->pdev->resource[hold->bar].parent)
 			return true;
+		hold->settled = true;
 		hold->placeholder = request_mem_region(hold->window.start, hold->window.length,
 						       REGION_NAME " (device gone)");
 		if (!hold->placeholder)
