@@ -80,7 +80,6 @@ static const struct file_operations node_fops = {
 	.release = node_release,
 	.mmap = node_mmap,
 	.poll = node_poll,
-	.llseek = no_llseek,
 };
 
 static int node_fs_init_context(struct fs_context *fc)
