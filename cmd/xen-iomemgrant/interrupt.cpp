@@ -43,8 +43,10 @@ Interrupt::Interrupt() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))
 
 Interrupt::~Interrupt()
 {
-	std::signal(SIGINT, SIG_DFL);
-	std::signal(SIGTERM, SIG_DFL);
+	// What was decided stays decided: dying of a signal now would say "interrupted" of a grant
+	// that was made and reported.
+	std::signal(SIGINT, SIG_IGN);
+	std::signal(SIGTERM, SIG_IGN);
 	signal_fd = -1;
 	(void)close(fd_); // nothing is lost with it
 }

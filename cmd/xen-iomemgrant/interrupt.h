@@ -6,7 +6,8 @@ namespace iomemgrant
 {
 
 /// Turns SIGINT and SIGTERM into something a step can notice, so that what was begun is taken
-/// back instead of cut off.  There is at most one.
+/// back instead of cut off.  There is at most one, as long as the program has anything to decide:
+/// after it the signals are ignored.
 class Interrupt
 {
 public:

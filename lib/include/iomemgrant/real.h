@@ -19,8 +19,9 @@ using LogSink = std::function<void(const std::string& line)>;
 
 /// The real adapters.  Only the programs' main.cpp and the integration tests use these.
 
-/// xenstored, through its socket or /dev/xen/xenbus.  @wake_fd, unless -1, ends a wait() with
-/// Error interrupted when it becomes readable.  Throws Error no-xenstore.
+/// xenstored, through its socket or /dev/xen/xenbus.  @wake_fd, unless -1, is an eventfd that ends a
+/// wait() with Error interrupted when it becomes readable, and is reset by that.  Throws Error
+/// no-xenstore.
 std::unique_ptr<XenStore> open_xenstore(int wake_fd = -1);
 
 /// libxenctrl.  Throws Error not-dom0 or permission.

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <unistd.h>
 // The header does not say itself that it is C.
 extern "C" {
 #include <xenstore.h>
@@ -293,8 +294,12 @@ public:
 		const int errnum = errno;
 		if (ready < 0 && errnum != EINTR)
 			throw Error::from_errno(errnum, "wait for XenStore");
-		if (ready > 0 && fds[1].revents)
+		if (ready > 0 && fds[1].revents) {
+			// Heard: who takes back what was begun waits here again.
+			std::uint64_t signals = 0;
+			(void)!::read(wake_fd_, &signals, sizeof(signals));
 			throw Error(kind::interrupted, "interrupted");
+		}
 		if (ready > 0 && (fds[0].revents & (POLLERR | POLLHUP | POLLNVAL)))
 			throw store_error(EPIPE, "wait for XenStore");
 		return take_events() || (ready > 0 && fds[2].revents);
