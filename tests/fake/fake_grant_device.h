@@ -3,6 +3,7 @@
 #define FAKE_GRANT_DEVICE_H
 
 #include <algorithm>
+#include <cerrno>
 #include <functional>
 #include <optional>
 #include <vector>
@@ -13,7 +14,7 @@
 namespace iomemgrant
 {
 
-/// A module that grants whatever it is asked for.
+/// A module that grants whatever it is asked for, each page once.
 class FakeGrantDevice final : public GrantDevice
 {
 public:
@@ -30,7 +31,11 @@ public:
 	ModuleInfo info() override
 	{
 		interfere("info");
-		return facts;
+		auto now = facts;
+		now.nr_grants += static_cast<std::uint32_t>(grants.size());
+		for (const auto& grant : grants)
+			now.nr_refs += grant.refs.count;
+		return now;
 	}
 
 	Grant grant(const GrantRequest& request) override
@@ -39,6 +44,12 @@ public:
 		calls_++;
 		if (fail_grant && fail_grant->first == calls_)
 			throw Error::from_errno(fail_grant->second, "grant");
+		for (const auto& grant : grants) {
+			const bool shared = request.allow.has(AllowClass::overlap) &&
+				grant.domid != request.domid;
+			if (grant.region.overlaps(request.region) && !shared)
+				throw Error::from_errno(EEXIST, "grant");
+		}
 		Grant made;
 		made.id = GrantId(next_id_++);
 		made.domid = request.domid;
@@ -46,6 +57,7 @@ public:
 		made.region = request.region;
 		made.refs = {2048, static_cast<std::uint32_t>(request.region.nr_pages())};
 		made.nr_mapped = 0;
+		made.persistent = true;
 		grants.push_back(made);
 		return made;
 	}

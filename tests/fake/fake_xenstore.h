@@ -8,6 +8,8 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <iomemgrant/error.h>
 #include <iomemgrant/xenstore.h>
@@ -33,15 +35,98 @@ public:
 	std::optional<std::string> read(const std::string& path) override
 	{
 		interfere("read " + path);
+		return find(nodes, path);
+	}
+
+	std::vector<std::string> directory(const std::string& path) override
+	{
+		interfere("list " + path);
+		return children(nodes, path);
+	}
+
+	void write(const std::string& path, const std::string& value) override
+	{
+		interfere("write " + path);
+		put(nodes, access_, path, value);
+		fire(path);
+	}
+
+	/// The node and everything below it.
+	void erase(const std::string& path)
+	{
+		const auto gone = [&](const auto& node) { return is_below(node.first, path); };
+		std::erase_if(access_, gone);
+		if (std::erase_if(nodes, gone))
+			fire(path);
+	}
+
+	NodePermissions permissions(const std::string& path) override
+	{
+		const auto found = access_.find(path);
+		return found == access_.end() ? NodePermissions{} : found->second;
+	}
+
+	void transact(const std::function<void(XenStoreTransaction&)>& body) override
+	{
+		// As many as the real one takes.
+		for (int i = 0; i < 100; i++) {
+			interfere("start transaction");
+			const auto before = nodes;
+			Transaction transaction(*this);
+			body(transaction);
+			interfere("commit");
+			if (++transactions_ == fail_transaction)
+				throw Error(kind::xenstore_quota, "commit a XenStore transaction");
+			if (conflicts > 0) {
+				conflicts--;
+				continue;
+			}
+			if (nodes != before) // by somebody else
+				continue;
+			nodes = transaction.nodes;
+			access_ = transaction.access;
+			for (const auto& path : transaction.touched)
+				fire(path);
+			return;
+		}
+		throw Error(kind::io_error, "XenStore reported 100 conflicts in a row");
+	}
+
+	std::unique_ptr<XenStoreWatch> watch(const std::string& path) override
+	{
+		interfere("watch " + path);
+		pending_ = true;
+		return std::make_unique<Watch>(*this, path);
+	}
+
+	using XenStore::wait;
+
+	bool wait(std::chrono::milliseconds limit, int) override
+	{
+		if (take_events())
+			return true;
+		time += limit;
+		guest(*this);
+		return take_events();
+	}
+
+	int fd() override { return -1; }
+	bool take_events() override { return std::exchange(pending_, false); }
+
+private:
+	using Nodes = std::map<std::string, std::string>;
+	using Access = std::map<std::string, NodePermissions>;
+
+	static std::optional<std::string> find(const Nodes& nodes, const std::string& path)
+	{
 		const auto found = nodes.find(path);
 		if (found == nodes.end())
 			return std::nullopt;
 		return found->second;
 	}
 
-	std::vector<std::string> directory(const std::string& path) override
+	static std::vector<std::string> children(const Nodes& nodes, const std::string& path)
 	{
-		interfere("list " + path);
 		std::set<std::string> names;
 		const auto prefix = path + "/";
 		for (const auto& [key, value] : nodes) {
@@ -52,102 +137,101 @@ public:
 		return {names.begin(), names.end()};
 	}
 
-	void write(const std::string& path, const std::string& value) override
+	static void put(Nodes& nodes, Access& access, const std::string& path,
+		const std::string& value)
 	{
-		interfere("write " + path);
+		NodePermissions inherited = {{Domid(0), NodePermission::Access::none}};
 		for (auto end = path.find('/', 1); end != std::string::npos;
-			end = path.find('/', end + 1))
-			nodes.try_emplace(path.substr(0, end), "");
-		nodes[path] = value;
-	}
-
-	/// The node and everything below it.
-	void erase(const std::string& path)
-	{
-		std::erase_if(nodes, [&](const auto& node) {
-			return node.first == path || node.first.starts_with(path + "/");
-		});
-	}
-
-	NodePermissions permissions(const std::string&) override { return {}; }
-
-	void transact(const std::function<void(XenStoreTransaction&)>& body) override
-	{
-		const auto before = nodes;
-		// As many as the real one takes.
-		for (int i = 0; i < 100; i++) {
-			try {
-				interfere("start transaction");
-				Transaction transaction(*this);
-				body(transaction);
-				interfere("commit");
-				if (++transactions_ == fail_transaction)
-					throw Error(kind::xenstore_quota,
-						"commit a XenStore transaction");
-			} catch (...) {
-				nodes = before;
-				throw;
-			}
-			if (conflicts == 0)
-				return;
-			conflicts--;
-			nodes = before;
+			end = path.find('/', end + 1)) {
+			const auto above = path.substr(0, end);
+			nodes.try_emplace(above, "");
+			inherited = access.try_emplace(above, inherited).first->second;
 		}
-		throw Error(kind::io_error, "XenStore reported 100 conflicts in a row");
+		nodes[path] = value;
+		access.try_emplace(path, inherited);
 	}
 
-	std::unique_ptr<XenStoreWatch> watch(const std::string& path) override
+	static bool is_below(const std::string& path, const std::string& top)
 	{
-		interfere("watch " + path);
-		return std::make_unique<XenStoreWatch>();
+		return path == top || path.starts_with(top + "/");
 	}
 
-	using XenStore::wait;
-
-	bool wait(std::chrono::milliseconds limit, int) override
+	void fire(const std::string& path)
 	{
-		time += limit;
-		guest(*this);
-		return false;
+		for (const auto& watched : watched_)
+			pending_ |= is_below(path, watched) || is_below(watched, path);
 	}
 
-	int fd() override { return -1; }
-	bool take_events() override { return false; }
+	class Watch final : public XenStoreWatch
+	{
+	public:
+		Watch(FakeXenStore& store, std::string path)
+			: store_(store), here_(store.watched_.insert(std::move(path)))
+		{
+		}
+		Watch(const Watch&) = delete;
+		Watch& operator=(const Watch&) = delete;
+		~Watch() override { store_.watched_.erase(here_); }
 
-private:
+	private:
+		FakeXenStore& store_;
+		std::multiset<std::string>::iterator here_;
+	};
+
+	/// Works on a copy: nobody sees it before the commit.
 	class Transaction final : public XenStoreTransaction
 	{
 	public:
-		explicit Transaction(FakeXenStore& store) : store_(store) {}
+		explicit Transaction(FakeXenStore& store)
+			: nodes(store.nodes), access(store.access_), store_(store)
+		{
+		}
 
 		std::optional<std::string> read(const std::string& path) override
 		{
-			return store_.read(path);
+			store_.interfere("read " + path);
+			return find(nodes, path);
 		}
 		std::vector<std::string> directory(const std::string& path) override
 		{
-			return store_.directory(path);
+			store_.interfere("list " + path);
+			return children(nodes, path);
 		}
 		void write(const std::string& path, const std::string& value) override
 		{
-			store_.write(path, value);
+			store_.interfere("write " + path);
+			put(nodes, access, path, value);
+			touched.insert(path);
 		}
-		void make_directory(const std::string& path, const NodePermissions&) override
+		void make_directory(
+			const std::string& path, const NodePermissions& permissions) override
 		{
 			store_.interfere("mkdir " + path);
-			if (!store_.nodes.contains(path))
-				store_.write(path, "");
+			if (!nodes.contains(path))
+				put(nodes, access, path, "");
+			access[path] = permissions;
+			touched.insert(path);
 		}
 		void remove(const std::string& path) override
 		{
 			store_.interfere("remove " + path);
-			store_.erase(path);
+			const auto gone = [&](const auto& node) { return is_below(node.first, path); };
+			std::erase_if(access, gone);
+			if (std::erase_if(nodes, gone))
+				touched.insert(path);
 		}
+
+		Nodes nodes;
+		Access access;
+		std::set<std::string> touched;
 
 	private:
 		FakeXenStore& store_;
 	};
 
+	Access access_;
+	std::multiset<std::string> watched_;
+	bool pending_ = false;
 	int transactions_ = 0;
 };
 
