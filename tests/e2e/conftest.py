@@ -25,6 +25,7 @@ def pytest_addoption(parser):
     group.addoption("--stage", type=Path, default=ROOT / "build/stage",
                     help="where `meson install --destdir` put the programs")
     group.addoption("--module", type=Path, default=ROOT / "kernel/xen_iomemgrant.ko")
+    group.addoption("--life", type=int, default=1800, help="end the machine after so many seconds")
     group.addoption("--logs", type=Path, default=None, help="default: build/e2e-logs/FLAVOUR")
 
 
@@ -58,11 +59,15 @@ class Session:
         programs = self.logs / "programs"
         programs.mkdir()
         subprocess.run(["make", "-s", "-C", Path(__file__).parent / "programs", f"OUT={programs}"], check=True)
+        contract = ROOT / "build/tests/contract/contract-real"
+        if contract.exists():   # or the test that wants it says so
+            subprocess.run(["strip", "-o", programs / contract.name, contract], check=True)
         stage, module = config.getoption("--stage"), config.getoption("--module")
         for what, path in (("hypervisor", xen), ("programs", stage), ("kernel module", module)):
             if path and not path.exists():
                 raise BenchError(f"the {what} under test is not built: no {path}")
-        self.bench = Bench(xen, Products(stage=stage, module=module, programs=sorted(programs.iterdir())), logs=self.logs)
+        self.bench = Bench(xen, Products(stage=stage, module=module, programs=sorted(programs.iterdir())),
+                           logs=self.logs, life=config.getoption("--life"))
         self.bench.dom0(f"echo 1 > /sys/bus/pci/devices/{self.bench.edu}/enable;"
                         f"echo 1 > /sys/bus/pci/devices/{self.bench.shm}/enable").check()
         self._guests = {}

@@ -6,6 +6,9 @@
  *
  *   --prepare=COMMAND   before each run; must succeed
  *   --repair=COMMAND    after each run; must succeed and leave everything as it was at the start
+ *   --xenstore=FAULT    instead of a signal XenStore fails: "full" and "gone" at each request in
+ *                       turn, "contended" at the first 50 commits, "slow" by 300 ms a request;
+ *                       the command must say so and roll back, or have done its work
  *   --signal=INT        interrupt instead of kill: the command must roll back and exit 130, or
  *                       have finished
  *   --all               at every call; else only at the moments when it says something to the
@@ -38,6 +41,8 @@ static char *const list[] = { "xen-iomemgrant", "--json", "list", NULL };
 static int signal_number = SIGKILL;
 static bool all;
 static unsigned int first = 1, step = 1;
+static const char *const faults[] = { "slow", "full", "contended", "gone" };
+static int fault = -1;
 
 static char *before;		/* the snapshot everything must come back to */
 static unsigned int runs, failures;
@@ -157,18 +162,42 @@ static void put_back(void)
 		fail("not as before", "");
 }
 
-static bool one_run(char *const command[], unsigned int number, enum moment moment, struct run *run)
+/* What each fault must end in, and what the command must have said of it. */
+static const char *check_faulty(const struct run *run)
+{
+	static const struct { int status; const char *slug; } ends[] = {
+		[SLOW] = { 0, "" }, [FULL] = { 7, "[xenstore-quota]" }, [CONTENDED] = { 0, "" },
+		[GONE] = { 9, "[no-xenstore]" },
+	};
+
+	if (run->killed || run->status != ends[fault].status || !strstr(run->said, ends[fault].slug))
+		fail("ended in another way", run->said);
+	if (fault == FULL && !prepare[0] && !as_before(0))
+		fail("not rolled back", run->said);
+	return check_list();
+}
+
+static void strike_command(char *const command[], unsigned int number, enum moment moment, struct run *run)
 {
 	struct strike strike = { all, number, moment, signal_number };
+
+	if (fault < 0)
+		run_traced(command, &strike, LIMIT, run);
+	else
+		run_with_fault(command, fault, number, 2 * LIMIT, run);
+}
+
+static bool one_run(char *const command[], unsigned int number, enum moment moment, struct run *run)
+{
 	const char *state;
 
 	if (prepare[0] && run_plain(prepare, said, sizeof(said)))
 		die("%s failed: %s", prepare[0], said);
-	run_traced(command, &strike, LIMIT, run);
+	strike_command(command, number, moment, run);
 	if (!run->struck && moment == BEFORE)
 		return false;	/* it has no such call: the end */
 	runs++;
-	state = signal_number == SIGINT && run->struck ? check_interrupted(run) : check_list();
+	state = fault >= 0 ? check_faulty(run) : signal_number == SIGINT && run->struck ? check_interrupted(run) : check_list();
 	put_back();
 	printf("%4u %-6s %-60s %s %d, %s\n", run->calls, run->moment == BEFORE ? "before" : "after",
 	       run->call, !run->struck ? "never returned; exit" : run->killed ? "signal" : "exit",
@@ -177,11 +206,20 @@ static bool one_run(char *const command[], unsigned int number, enum moment mome
 	return true;
 }
 
+static int fault_named(const char *name)
+{
+	for (int i = 0; i < 4; i++)
+		if (!strcmp(name, faults[i]))
+			return i;
+	die("no fault '%s'", name);
+}
+
 static void parse(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "prepare", required_argument, NULL, 'p' }, { "repair", required_argument, NULL, 'r' },
-		{ "signal", required_argument, NULL, 's' }, { "all", no_argument, NULL, 'a' },
+		{ "signal", required_argument, NULL, 's' }, { "xenstore", required_argument, NULL, 'x' },
+		{ "all", no_argument, NULL, 'a' },
 		{ "first", required_argument, NULL, '1' },
 		{ "step", required_argument, NULL, 'n' }, { 0 }
 	};
@@ -192,6 +230,7 @@ static void parse(int argc, char **argv)
 		case 'p': split(optarg, prepare, 32); break;
 		case 'r': split(optarg, repair, 32); break;
 		case 's': signal_number = strcmp(optarg, "INT") ? SIGKILL : SIGINT; break;
+		case 'x': fault = fault_named(optarg); break;
 		case 'a': all = true; break;
 		case '1': first = (unsigned int)atoi(optarg); break;
 		case 'n': step = (unsigned int)atoi(optarg); break;
@@ -223,7 +262,10 @@ int main(int argc, char **argv)
 	       run.first, run.moments);
 	put_back();
 
-	for (unsigned int number = first; one_run(argv + optind, number, BEFORE, &run); number += step) {
+	/* These two have no place: one run each. */
+	if (fault == SLOW || fault == CONTENDED)
+		one_run(argv + optind, fault == SLOW ? 300 : 50, BEFORE, &run);
+	else for (unsigned int number = first; one_run(argv + optind, number, BEFORE, &run); number += step) {
 		if (all)
 			one_run(argv + optind, number, AFTER, &run);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The three parts of kill-at: a traced run (trace.c), what is true now (truth.c), the loop. */
+/* The parts of kill-at: a run that is struck (trace.c, proxy.c), what is true now (truth.c), the loop. */
 #ifndef KILL_AT_H
 #define KILL_AT_H
 
@@ -36,8 +36,25 @@ struct run {
 /* Runs @argv under ptrace(2).  A command that takes longer than @limit seconds is an error. */
 void run_traced(char *const argv[], const struct strike *strike, unsigned int limit, struct run *run);
 
+/* Starts @argv with both its streams in the file @out, which collect() reads and closes. */
+pid_t start(char *const argv[], bool traced, int *out);
+void collect(int out, char *said, size_t room);
+
 /* Runs @argv in the ordinary way; its exit status, -1 when a signal ended it. */
 int run_plain(char *const argv[], char *said, size_t room);
+
+/* --------------------------------------------------------------- proxy.c */
+
+enum fault {
+	SLOW,		/* every request takes @number milliseconds longer */
+	FULL,		/* the @number-th that makes or changes a node is refused with ENOSPC */
+	CONTENDED,	/* the first @number commits meet a conflict */
+	GONE,		/* the connection breaks at the @number-th request, and there is no other */
+};
+
+/* Runs @argv with a XenStore that has this fault; struck is whether it came to that. */
+void run_with_fault(char *const argv[], enum fault fault, unsigned int number, unsigned int limit,
+		    struct run *run);
 
 /* --------------------------------------------------------------- truth.c */
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -108,7 +109,12 @@ static const char *ioctl_name(unsigned long request)
 	case IOMEMGRANT_IOC_GRANT: return "IOMEMGRANT_IOC_GRANT";
 	case IOMEMGRANT_IOC_END: return "IOMEMGRANT_IOC_END";
 	case IOMEMGRANT_IOC_LIST: return "IOMEMGRANT_IOC_LIST";
-	default: return "another";
+	}
+	/* Of Xen's libraries, by the letter of their device. */
+	switch (_IOC_TYPE(request)) {
+	case 'P': return "privcmd";
+	case 'E': return "evtchn";
+	default: return "";
 	}
 }
 
@@ -153,7 +159,7 @@ static unsigned int describe(pid_t pid, const struct ptrace_syscall_info *info, 
 	return moments;
 }
 
-static pid_t start(char *const argv[], bool traced, int *out)
+pid_t start(char *const argv[], bool traced, int *out)
 {
 	pid_t pid;
 
@@ -175,7 +181,7 @@ static pid_t start(char *const argv[], bool traced, int *out)
 	_exit(127);
 }
 
-static void collect(int out, char *said, size_t room)
+void collect(int out, char *said, size_t room)
 {
 	ssize_t length = pread(out, said, room - 1, 0);
 
