@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <iomemgrant/error.h>
+
 namespace iomemgrant
 {
 
@@ -11,11 +13,35 @@ namespace
 
 using Access = NodePermission::Access;
 
-void write_nodes(
-	XenStoreTransaction& transaction, const std::string& directory, const Nodes& nodes)
+void write_nodes(XenStoreTransaction& transaction, const std::string& directory, const Nodes& nodes)
 {
 	for (const auto& [key, value] : nodes)
 		transaction.write(fmt::format("{}/{}", directory, key), value);
+}
+
+// Both were looked at before, but only here nobody else can change them any more.
+void require_still_true(XenStoreTransaction& transaction, const PublicationPath& path,
+	const Publication& publication)
+{
+	const auto grantee = path.grantee();
+	// Writing would bring the tree of a domain that has died back to life.
+	if (!transaction.read(PublicationPath::home(grantee)))
+		throw Error(kind::no_domain, fmt::format("domain {} is gone", grantee.value()));
+	if (!publication.label)
+		return;
+	for (const auto& name :
+		transaction.directory(PublicationPath::backends(path.granter(), grantee))) {
+		const auto id = GrantId::parse(name);
+		if (!id || *id == path.id())
+			continue;
+		const PublicationPath other(path.granter(), grantee, *id);
+		if (transaction.read(other.backend("label")) == publication.label->str() &&
+			transaction.read(other.backend("uuid")) == publication.uuid.str())
+			throw Error(kind::label_in_use,
+				fmt::format("domain {} already has a grant labelled '{}' ({})",
+					grantee.value(), publication.label->str(), id->str()),
+				fmt::format("revoke {} or choose another label", id->str()));
+	}
 }
 
 void publish_one(XenStoreTransaction& transaction, const PublicationPath& path,
@@ -27,6 +53,7 @@ void publish_one(XenStoreTransaction& transaction, const PublicationPath& path,
 	const NodePermissions backend = {{granter, Access::none}, {grantee, Access::read}};
 	const NodePermissions frontend = {{grantee, Access::none}, {granter, Access::read}};
 
+	require_still_true(transaction, path, publication);
 	// What an earlier life of this id left must not mix with what we write.
 	transaction.remove(path.backend());
 	transaction.remove(path.frontend());
@@ -61,8 +88,8 @@ void withdraw_one(XenStoreTransaction& transaction, const PublicationPath& path)
 
 } // namespace
 
-void publish(XenStore& store,
-	const std::vector<std::pair<PublicationPath, Publication>>& publications)
+void publish(
+	XenStore& store, const std::vector<std::pair<PublicationPath, Publication>>& publications)
 {
 	store.transact([&](XenStoreTransaction& transaction) {
 		for (const auto& [path, publication] : publications)
@@ -76,7 +103,8 @@ void announce_closing(XenStore& store, const PublicationPath& path)
 		// Writing would bring a removed directory back to life.
 		const auto state = transaction.read(path.backend("state"));
 		if (state && decode_state(state) != XenbusState::closing)
-			transaction.write(path.backend("state"), encode_state(XenbusState::closing));
+			transaction.write(
+				path.backend("state"), encode_state(XenbusState::closing));
 	});
 }
 

@@ -86,7 +86,10 @@ protected:
 	FakeXenStore store;
 	FakeHypervisor hypervisor;
 	std::map<std::string, std::string> before;
-	Host host{.device = device_, .store = store, .hypervisor = hypervisor, .pci = PciDevices(root)};
+	Host host{.device = device_,
+		.store = store,
+		.hypervisor = hypervisor,
+		.pci = PciDevices(root)};
 };
 
 } // namespace
@@ -173,4 +176,38 @@ TEST_F(GranterTest, a_guest_that_keeps_the_pages_is_reported_and_the_grant_is_en
 	}).text,
 		"g17 still mapped by web1 (2 of 2 pages) after 10s [still-mapped]");
 	EXPECT_EQ(take_inventory(host, domains).at(0).state(), GrantState::revoking);
+}
+
+TEST_F(GranterTest, of_two_commands_at_once_only_one_gets_the_label)
+{
+	guest_cooperates();
+	GrantOptions options;
+	options.label = Label::parse("doorbell");
+	// The other command's whole work, between our look and our publication.
+	bool happened = false;
+	store.interfere = [&](const std::string& request) {
+		if (request != "start transaction" || std::exchange(happened, true))
+			return;
+		(void)grant({"03:00.0/2@16K+4K"}, options);
+	};
+	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}, options); }),
+		(Said{"domain 5 already has a grant labelled 'doorbell' (g18) [label-in-use]",
+			"revoke g18 or choose another label", 5}));
+	ASSERT_EQ(device_.grants.size(), 1U);
+	EXPECT_EQ(device_.grants[0].id, GrantId(18));
+	EXPECT_EQ(store.directory("/local/domain/5/device/iomem"), std::vector<std::string>{"18"});
+}
+
+TEST_F(GranterTest, a_domain_that_dies_before_the_publication_does_not_come_back_in_xenstore)
+{
+	bool happened = false;
+	store.interfere = [&](const std::string& request) {
+		if (request != "start transaction" || std::exchange(happened, true))
+			return;
+		store.erase("/local/domain/5");
+		before = store.nodes;
+	};
+	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}); }).text,
+		"domain 5 is gone [no-domain]");
+	expect_nothing_left();
 }

@@ -12,7 +12,8 @@ namespace iomemgrant
 {
 
 /// Puts publications into XenStore, all of them in one transaction, with the permissions that
-/// xen-iomemgrant(7) gives them.  When it throws, nothing was published.
+/// xen-iomemgrant(7) gives them.  When it throws, nothing was published.  Throws Error no-domain
+/// when a grantee is gone, label-in-use when another publication for it has the same label.
 void publish(XenStore& store,
 	const std::vector<std::pair<PublicationPath, Publication>>& publications);
 
