@@ -5,15 +5,19 @@ import shutil
 import subprocess
 import sys
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from bench import Bench, BenchError, HostDied, Products  # noqa: E402
+import devices  # noqa: E402
+from bench import Bench, BenchError, HostDied, Products, persevere  # noqa: E402
 from product import Granter  # noqa: E402
+from retry import Retry  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
+MACHINE = pytest.StashKey()
 GUEST_ALARM = r"BUG:|Oops|WARNING: CPU|Call Trace|general protection|Kernel panic|kernel BUG"
 
 
@@ -25,13 +29,18 @@ def pytest_addoption(parser):
     group.addoption("--stage", type=Path, default=ROOT / "build/stage",
                     help="where `meson install --destdir` put the programs")
     group.addoption("--module", type=Path, default=ROOT / "kernel/xen_iomemgrant.ko")
-    group.addoption("--life", type=int, default=1800, help="end the machine after so many seconds")
+    group.addoption("--life", type=int, default=3600, help="end the machine after so many seconds")
     group.addoption("--logs", type=Path, default=None, help="default: build/e2e-logs/FLAVOUR")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "flavour(*names): hypervisors this test is for (default: release, debug)")
     config.addinivalue_line("markers", "extra_guest: the test starts guests of its own")
+
+    def losses():
+        machine = config.stash.get(MACHINE, None)
+        return machine.bench.lost if machine else []
+    config.pluginmanager.register(Retry(losses), "bench-retry")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -42,21 +51,31 @@ def pytest_collection_modifyitems(config, items):
         marker = item.get_closest_marker("flavour")
         names = marker.args if marker else ("release", "debug")
         (kept if flavour in names else others).append(item)
-    items[:] = kept
+    # What needs no shared machine comes first, while none is running.
+    items[:] = sorted(kept, key=lambda item: "machine" in item.fixturenames)
     if others:
         config.hook.pytest_deselected(items=others)
 
 
-class Session:
-    """The running machine and the guests the tests share."""
+@dataclass
+class Tested:
+    """What is under test, as pytest was told; nothing of it may be missing."""
 
-    def __init__(self, config, kinds):
+    xen: Path
+    stage: Path
+    module: Path
+    programs: list
+    logs: Path
+    life: int
+
+    @classmethod
+    def built(cls, config):
         flavour = config.getoption("--flavour")
-        self.logs = config.getoption("--logs") or ROOT / "build" / "e2e-logs" / flavour
-        shutil.rmtree(self.logs, ignore_errors=True)
-        self.logs.mkdir(parents=True)
+        logs = config.getoption("--logs") or ROOT / "build" / "e2e-logs" / flavour
+        shutil.rmtree(logs, ignore_errors=True)
+        logs.mkdir(parents=True)
         xen = config.getoption("--xen") or (None if flavour == "stock" else ROOT / f"build/xen-{flavour}/xen")
-        programs = self.logs / "programs"
+        programs = logs / "programs"
         programs.mkdir()
         subprocess.run(["make", "-s", "-C", Path(__file__).parent / "programs", f"OUT={programs}"], check=True)
         contract = ROOT / "build/tests/contract/contract-real"
@@ -66,10 +85,25 @@ class Session:
         for what, path in (("hypervisor", xen), ("programs", stage), ("kernel module", module)):
             if path and not path.exists():
                 raise BenchError(f"the {what} under test is not built: no {path}")
-        self.bench = Bench(xen, Products(stage=stage, module=module, programs=sorted(programs.iterdir())),
-                           logs=self.logs, life=config.getoption("--life"))
-        self.bench.dom0(f"echo 1 > /sys/bus/pci/devices/{self.bench.edu}/enable;"
-                        f"echo 1 > /sys/bus/pci/devices/{self.bench.shm}/enable").check()
+        return cls(xen, stage, module, sorted(programs.iterdir()), logs, config.getoption("--life"))
+
+    def boot(self, logs, **settings):
+        products = Products(stage=self.stage, module=self.module, programs=self.programs)
+        bench = Bench(self.xen, products, logs=logs, life=self.life, **settings)
+        bench.dom0(f"echo 1 > /sys/bus/pci/devices/{bench.edu}/enable;"
+                   f"echo 1 > /sys/bus/pci/devices/{bench.shm}/enable").check()
+        return bench
+
+
+class Session:
+    """The running machine and the guests the tests share."""
+
+    def __init__(self, tested, kinds):
+        self.logs = tested.logs
+        (self.logs / "devices").mkdir()
+        self.bench = tested.boot(self.logs, devices=devices.arguments(self.logs / "devices"))
+        self.notes = []         # what happened to shared guests outside of any test
+        self.ended = set()      # shared guests that some test has found dead
         self._guests = {}
         self._errors = {}
         self._threads = {kind: threading.Thread(target=self._start, args=(kind,)) for kind in kinds}
@@ -77,19 +111,46 @@ class Session:
             thread.start()
 
     def _start(self, kind):
+        name = f"web-{kind}"
+        self._errors.pop(kind, None)
         try:
-            self._guests[kind] = self.bench.start_guest(f"web-{kind}", kind)
+            self._guests[kind] = persevere(self.bench, f"starting {name}", lambda: self.bench.start_guest(name, kind),
+                                           lambda: self.bench.forget(name), self.notes.append)
         except Exception as error:  # reported by guest() in the test that wants it
             self._errors[kind] = error
 
     def guest(self, kind):
-        if kind not in self._threads:
-            self._start(kind)
-        else:
+        """The shared guest; a new one if the last one met its end in an earlier test."""
+        if kind in self._threads:
             self._threads[kind].join()
+        guest = self._guests.get(kind)
+        if not guest or guest in self.ended or self.bench.met_its_end(guest):
+            if guest:
+                self.notes.append(f"RESTARTED {guest.name}")
+                self.bench.forget(guest.name)
+            self._start(kind)
         if kind in self._errors:
             raise self._errors[kind]
         return self._guests[kind]
+
+    def losses(self, guests):
+        """Those of them that have not survived the test that used them, each with what is known of it."""
+        found = []
+        for guest in guests:
+            try:
+                self.bench.guest_alive(guest)
+                if not guest.ended():
+                    continue
+                found.append(f"{guest.name} has come to its end, and the console does not tell why")
+            except HostDied:
+                raise
+            except BenchError as error:
+                found.append(str(error))
+            self.ended.add(guest)
+        return found
+
+    def shared(self):
+        return self._guests.values()
 
     def wait_for_guests(self):
         """Until nobody is being created any more, so that XenStore is quiet."""
@@ -102,12 +163,18 @@ class Session:
 
 
 @pytest.fixture(scope="session")
-def machine(request):
+def tested(request):
+    return Tested.built(request.config)
+
+
+@pytest.fixture(scope="session")
+def machine(request, tested):
     kinds = []
     for item in request.session.items:
         kind = getattr(item, "callspec", None) and item.callspec.params.get("kind")
         kinds += [kind] if kind else [k for k in ("pv", "pvh") if k in item.fixturenames]
-    machine = Session(request.config, list(dict.fromkeys(kinds)))
+    machine = Session(tested, list(dict.fromkeys(kinds)))
+    request.config.stash[MACHINE] = machine
     yield machine
     machine.close()
 
@@ -121,10 +188,20 @@ def bench(machine, request):
     complaints = _guest_alarms(bench)
     yield bench
     bench.alive()
+    ended = machine.losses([guest for guest in request.node.funcargs.values() if guest in machine.shared()])
     if request.node.stash.get(FAILED, False):
-        bench.dom0("xen-iomemgrant revoke --all --wait=5", timeout=60)
+        _tidy(bench, machine)
     assert bench.alarms[alarms:] == [], "the console shows"
     assert _guest_alarms(bench) == complaints, "a guest's kernel complains"
+    assert ended == []
+
+
+def _tidy(bench, machine):
+    """A test that failed must not make the next ones fail."""
+    shared = {guest.name for guest in machine.shared()}
+    for name in [name for name in bench.guests if name not in shared]:
+        bench.forget(name)
+    bench.dom0("xen-iomemgrant revoke --all --wait=5", timeout=90)
 
 
 def _guest_alarms(bench):
@@ -169,6 +246,8 @@ FAILED = pytest.StashKey[bool]()
 def pytest_runtest_makereport(item, call):
     outcome = yield
     report = outcome.get_result()
+    if call.when == "setup":
+        item.stash[FAILED] = False
     if not report.failed:
         return
     item.stash[FAILED] = True
@@ -186,6 +265,13 @@ def pytest_runtest_makereport(item, call):
         (directory / "dom0-dmesg").write_text(bench.dom0("dmesg", timeout=20).out)
         for guest in list(bench.guests.values()):
             (directory / f"{guest.name}.log").write_text(guest.log())
-            report.sections.append((guest.name, guest.run("dmesg | tail -12", timeout=10).text))
+            if not guest.ended():
+                report.sections.append((guest.name, guest.run("dmesg | tail -12", timeout=10).text))
     except (BenchError, HostDied, AssertionError) as error:
         report.sections.append(("Collecting logs", str(error)))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    machine = config.stash.get(MACHINE, None)
+    for note in machine.notes if machine else []:
+        terminalreporter.write_line(note)

@@ -27,7 +27,7 @@ class Granter:
     def __init__(self, bench):
         self.bench = bench
 
-    def run(self, arguments, timeout=60):
+    def run(self, arguments, timeout=120):
         return self.bench.dom0(f"xen-iomemgrant {arguments}", timeout)
 
     def json(self, arguments):
@@ -36,7 +36,9 @@ class Granter:
         return document
 
     def grant(self, guest, region, options=""):
-        """Grant and return the grant's entry of the JSON answer."""
+        """Grant and return the grant's entry of the JSON answer; a busy machine needs more than 10 s to map."""
+        if "wait" not in options:
+            options += " --wait=60"
         document = self.json(f"grant {guest.name} {region} {options}")
         assert document["changed"] is True
         (grant,) = document["grants"]
@@ -54,7 +56,7 @@ class Granter:
 
     def revoke(self, *grants):
         ids = " ".join(str(grant["id"]) for grant in grants)
-        return self.run(f"revoke {ids}").check()
+        return self.run(f"revoke {ids} --wait=60").check()
 
     def references(self):
         """References and grants the module holds now."""
@@ -67,7 +69,7 @@ class Agent:
     def __init__(self, guest):
         self.guest = guest
 
-    def run(self, arguments, timeout=60):
+    def run(self, arguments, timeout=120):
         return self.guest.run(f"xen-iomemagent {arguments}", timeout)
 
     def read(self, grant, offset, width=32):

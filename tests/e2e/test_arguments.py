@@ -48,14 +48,12 @@ WRONG = [
 ]
 
 
-@pytest.fixture(scope="module")
-def unchanged(machine):
-    """XenStore and the module before the first of these tests and after the last."""
-    bench = machine.bench
+@pytest.fixture
+def unchanged(machine, bench, pv):
+    """A guest; XenStore and the module are the same after the test as before it."""
     machine.wait_for_guests()
-    guest = machine.guest("pv")
     before = bench.xenstore(), bench.dom0("iomem-probe info").out
-    yield guest
+    yield pv
     assert (bench.xenstore(), bench.dom0("iomem-probe info").out) == before
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
-from bench import Bench, BenchError, Products  # noqa: E402, F401
+from bench import ATTEMPTS, Bench, BenchError, Products, explain  # noqa: E402, F401
 
 OKAY, GENERAL, DOMAIN, GNTREF, HANDLE, VIRT, DEV, PERM, PAGE, EAGAIN, SPACE = 0, -1, -2, -3, -4, -5, -6, -8, -9, -12, -13
 IOMEM = 0x20
@@ -86,8 +86,11 @@ class Machine:
         return int(text.splitlines()[bar].split()[0], 0) >> 12
 
     def endpoint(self, kind):
+        """The domain of that kind; a new one if the last one met its end in an earlier case."""
         if kind == "dom0":
             return self.dom0
+        if kind in self.guests and self.guests[kind].guest.ended():
+            self.bench.forget(self.guests.pop(kind).guest.name)
         if kind not in self.guests:
             extra = f'iomem=["{self.shm + 32:x},8"]' if kind == "static" else ""
             guest = self.bench.start_guest(f"hv-{kind}", "pv" if kind == "static" else kind, extra=extra,

@@ -33,18 +33,20 @@ class Result:
 class Channel:
     """One agent.  Runs one command at a time; use several for several at once."""
 
-    def __init__(self, path, name, alive):
+    def __init__(self, path, name, alive, sequence=0):
         self.name = name
         self._alive = alive          # raises HostDied when the host is gone
         self._lock = threading.Lock()
-        self._sequence = 0
+        self._sequence = sequence    # of the last command that this agent has seen
         self._buffer = b""
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(str(path))
         self._socket.settimeout(0.05)
 
     def close(self):
+        """End it; the result lets a later channel to the same agent go on counting."""
         self._socket.close()
+        return self._sequence
 
     def flush(self):
         """Forget what an earlier user of this stream left behind."""
@@ -55,7 +57,7 @@ class Channel:
         except (TimeoutError, BlockingIOError):
             pass
 
-    def run(self, command, timeout=60):
+    def run(self, command, timeout=120):
         with self._lock:
             self._sequence += 1
             sequence = self._sequence
@@ -103,7 +105,10 @@ class Channel:
                 data = self._socket.recv(65536)
             except (TimeoutError, BlockingIOError):
                 continue
+            except OSError:
+                data = b""
             if not data:
+                time.sleep(0.1)     # QEMU may be on its way out: its last words say why
                 self._alive()
                 raise BenchError(f"{self.name}: connection closed: {command}")
             self._buffer += data

@@ -4,7 +4,7 @@
 import time
 
 from .channel import Channel
-from .errors import BenchError, CommandTimeout
+from .errors import BenchError, CommandTimeout, HostDied
 
 KERNEL_LINE = "loglevel=4 panic=1 oops=panic"
 
@@ -25,14 +25,14 @@ class Job:
         text = self.guest.run(f"cat {self._file}.rc 2>/dev/null").out.strip()
         return int(text) if text else None
 
-    def wait(self, timeout=30):
+    def wait(self, timeout=90):
         deadline = time.monotonic() + timeout
         while (status := self.status()) is None:
             if time.monotonic() > deadline:
                 raise CommandTimeout(f"{self.guest.name}: still running: {self.command}")
         return status
 
-    def wait_for_output(self, text, timeout=30):
+    def wait_for_output(self, text, timeout=90):
         deadline = time.monotonic() + timeout
         while text not in (seen := self.output()):
             if time.monotonic() > deadline or self.status() is not None:
@@ -48,7 +48,7 @@ class Guest:
     """
 
     def __init__(self, bench, name, type="pv", memory=192, vcpus=1, module=True, extra="", options="",
-                 timeout=90, wait=True):
+                 timeout=300, wait=True):
         self.bench = bench
         self.name = name
         self.type = type
@@ -72,22 +72,40 @@ class Guest:
         if created.rc:
             bench.free_ports.append(self._port)
             raise BenchError(f"xl create {name}: {created.text}")
-        bench.guests[name] = self
-        self.domid = int(bench.dom0(f"xl domid {name}").check().out)
+        domid = bench.dom0(f"xl domid {name}")
+        if domid.rc:
+            bench.free_ports.append(self._port)
+            raise BenchError(f"{name} ended at once: {domid.text}")
+        self.domid = int(domid.out)
+        bench.named(self)
         if wait:
             self._connect(timeout)
 
-    def _connect(self, timeout):
+    def _connect(self, timeout, sequence=0):
         node = "serial/0/tty" if self.type == "hvm" else "console/tty"
-        tty = self.bench.dom0(f"xenstore-read /local/domain/{self.domid}/{node}").check().out.strip()
-        self.bench.dom0(f"setsid bench-agent relay /dev/vport*p{self._port} {tty} >/dev/null 2>&1 &").check()
-        self._channel = Channel(self.bench._directory / f"port{self._port}", self.name, self.bench.alive)
+        tty = self.bench.dom0(f"until xenstore-read /local/domain/{self.domid}/{node} 2>/dev/null; do usleep 50000; done",
+                              timeout=timeout).check().out.strip()
+        # The relay to an earlier console on this port has to be gone: a port has one reader.
+        pid = f"/run/bench-relay.{self._port}"
+        self.bench.dom0(f"kill $(cat {pid}) 2>/dev/null; while kill -0 $(cat {pid}) 2>/dev/null; do usleep 20000; done;"
+                        f"setsid bench-agent relay /dev/vport*p{self._port} {tty} >/dev/null 2>&1 & echo $! > {pid}"
+                        ).check()
+        self._channel = Channel(self.bench._directory / f"port{self._port}", self.name,
+                                lambda: self.bench.guest_alive(self), sequence)
         try:
             self._channel.wait_ready(timeout)
         except CommandTimeout as error:
             raise CommandTimeout(f"{error}\n{self.bench.guest_log(self.name)[-4000:]}") from None
 
-    def run(self, command, timeout=60):
+    def reconnect(self, timeout=300):
+        """After a restore or a reboot: the same name under another domid, with another console."""
+        known = f"n=$(xl domid {self.name} 2>/dev/null) && [ $n != {self.domid} ]"
+        self.domid = int(self.bench.dom0(f"until {known}; do usleep 100000; done; echo $n", timeout).check().out)
+        self.bench.named(self)
+        sequence = self._channel.close()
+        self._connect(timeout, sequence)
+
+    def run(self, command, timeout=120):
         """Run a shell command in the guest."""
         return self._channel.run(command, timeout)
 
@@ -101,14 +119,33 @@ class Guest:
     def log(self):
         return self.bench.guest_log(self.name)
 
+    def ended(self):
+        """Whether it has met its end, by its own doing or by anybody else's."""
+        if self.bench.guests.get(self.name) is not self or self.bench.met_its_end(self):
+            return True
+        try:
+            return self.run("true", timeout=30).rc != 0
+        except HostDied:
+            raise
+        except BenchError:
+            return True
+
     @property
     def uuid(self):
         path = self.bench.dom0(f"xenstore-read /local/domain/{self.domid}/vm").check().out.strip()
         return path.rsplit("/", 1)[1]
 
+    def save(self, file, options="", timeout=300):
+        """xl save: afterwards the domain is gone, unless the options say otherwise."""
+        return self.bench.dom0(f"xl save {options} {self.name} {file}", timeout)
+
+    def restore(self, file, timeout=300):
+        self.bench.dom0(f"xl restore {file}", timeout).check()
+        self.reconnect(timeout)
+
     def destroy(self):
         """xl destroy: the guest gets no chance to tidy up."""
-        self.bench.dom0(f"xl destroy {self.name}", timeout=60).check()
+        self.bench.dom0(f"xl destroy {self.name}", timeout=120).check()
         self.gone()
 
     def gone(self):

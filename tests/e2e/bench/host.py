@@ -17,6 +17,7 @@ from pathlib import Path
 
 from . import images
 from .channel import Channel
+from .emulator import FaultWatch, GuestLost, explain
 from .errors import BenchError, HostDied
 from .guest import Guest
 
@@ -28,10 +29,10 @@ DEATH = re.compile(
     r"Panic on CPU|FATAL TRAP|Xen BUG at|Assertion '.*' failed|Fatal page fault|DOUBLE FAULT"
     r"|Kernel panic|Domain 0 crashed|Hardware Dom0 (crashed|halted|shutdown)|Reboot in|rebooting machine"
 )
-# Something that no test may pass over.
+# Something that no test may pass over.  A triple fault is judged first, see emulator.py.
 ALARM = re.compile(
     r"Xen WARN at|domain_crash called from|Domain \d+ \(vcpu#\d+\) crashed|BUG:|kernel BUG at|Oops"
-    r"|WARNING: CPU:|general protection fault|Call Trace|Triple fault|UBSAN:|possible deadlock|leaked"
+    r"|WARNING: CPU:|general protection fault|Call Trace|UBSAN:|possible deadlock|leaked"
 )
 
 
@@ -42,6 +43,7 @@ def device_edu(address="10.0"):
 class Bench:
     """Boots on construction; use as a context manager, or call close().
 
+    Limits of time are for machines that are busy with other work; nothing waits that long on an idle one.
     `xen` is a hypervisor image (None: Debian's own), `devices` further QEMU
     arguments, `ivshmem_size` the size of the shared memory device's BAR 2.
     """
@@ -51,13 +53,15 @@ class Bench:
 
     def __init__(self, xen=None, products=None, devices=(), ivshmem_size=1 << 20, hvm=False,
                  xen_options="", dom0_options="", memory="3G", cpus=2, cpu="qemu64,+svm,+npt", iommu=False,
-                 boot_timeout=120, life=1800, logs=None):
+                 boot_timeout=300, life=3600, logs=None):
         self.logs = Path(logs or tempfile.mkdtemp(prefix="xen-iomemgrant-bench-"))
         self.logs.mkdir(parents=True, exist_ok=True)
         self._temporary_logs = logs is None
         self._directory = Path(tempfile.mkdtemp(prefix="xen-iomemgrant-qemu-"))
-        self.alarms = []
+        self._alarms = []
+        self._faults = FaultWatch(self._alarms.append)
         self.guests = {}
+        self._names = {}        # of every domid there ever was
         self._dead = None
         self._console = []
         self._qmp_socket = None
@@ -128,8 +132,9 @@ class Bench:
                 log.write(line + "\n")
                 log.flush()
                 self._console.append(line)
+                self._faults.feed(line)
                 if ALARM.search(line) or DEATH.search(line):
-                    self.alarms.append(line)
+                    self._alarms.append(line)
                 if DEATH.search(line) and not self._dead:
                     # Let the register dump follow, then report.
                     self._dead = f"host died: {line}"
@@ -145,9 +150,34 @@ class Bench:
             time.sleep(0.3)
             raise HostDied(f"{self._dead}\n" + "\n".join(self._console[-40:]))
 
+    @property
+    def alarms(self):
+        """Lines of the console that no test may pass over; guests lost by the emulator are none."""
+        self._faults.settle()
+        return list(self._alarms)
+
+    @property
+    def lost(self):
+        """The names of guests that the emulator lost, in order."""
+        self._faults.settle()
+        return [self._names.get(domid, f"d{domid}") for domid in self._faults.lost]
+
+    def met_its_end(self, guest):
+        """Whether the console tells of this guest's end."""
+        self._faults.settle()
+        return guest.domid in self._faults.died or guest.domid in self._faults.lost
+
+    def guest_alive(self, guest):
+        """Raise if the console tells of the end of this guest, or of the host."""
+        self.alive()
+        if guest.domid in self._faults.lost:
+            raise GuestLost(explain([guest.name]))
+        if guest.domid in self._faults.died:
+            raise BenchError(f"{guest.name}: died by a triple fault of its own")
+
     # Commands.
 
-    def dom0(self, command, timeout=60):
+    def dom0(self, command, timeout=120):
         """Run a shell command in dom0; at most four at a time."""
         channel = self._ports.get()
         try:
@@ -209,6 +239,18 @@ class Bench:
     def start_guest(self, name, type="pv", **settings):
         """Create a guest and wait until it runs commands; see Guest for the settings."""
         return Guest(self, name, type, **settings)
+
+    def named(self, guest):
+        """Called by a guest that knows its domid."""
+        self.guests[guest.name] = guest
+        self._names[guest.domid] = guest.name
+
+    def forget(self, name):
+        """Destroy whatever is left of a guest, dead or alive, even if its start failed half-way."""
+        self.dom0(f"xl destroy {name} 2>/dev/null; for i in $(seq 200); do xl domid {name} 2>/dev/null || break; "
+                  "usleep 100000; done", timeout=90)
+        if name in self.guests:
+            self.guests[name].gone()
 
     # The end.
 

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The PCI devices of the bench besides those every Bench has, as QEMU arguments."""
+
+NVME = "0000:00:12.0"           # a 16 KiB BAR with an MSI-X table in it, driver nvme
+E1000E = "0000:00:13.0"         # two 128 KiB BARs, ports, and a 16 KiB BAR with MSI-X; driver e1000e
+BIG = "0000:00:14.0"            # a 64-bit prefetchable BAR of 256 MiB
+BIG_SIZE = 256 << 20
+SLOT = "0000:01:00.0"           # what is plugged into the hot-plug slot
+
+
+def arguments(directory):
+    """More devices; files behind them go into `directory`."""
+    big = directory / "big-bar"
+    with big.open("wb") as file:
+        file.truncate(BIG_SIZE)
+    return [
+        "-drive", "driver=null-co,read-zeroes=on,size=16M,if=none,id=disk",
+        "-device", "nvme,drive=disk,serial=bench,addr=12.0",
+        "-device", "e1000e,addr=13.0,romfile=",
+        "-object", f"memory-backend-file,id=big,share=on,mem-path={big},size={BIG_SIZE}",
+        "-device", "ivshmem-plain,memdev=big,addr=14.0",
+        "-device", "pcie-root-port,id=plug,addr=15.0,chassis=1",
+    ]
