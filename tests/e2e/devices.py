@@ -19,5 +19,5 @@ def arguments(directory):
         "-device", "e1000e,addr=13.0,romfile=",
         "-object", f"memory-backend-file,id=big,share=on,mem-path={big},size={BIG_SIZE}",
         "-device", "ivshmem-plain,memdev=big,addr=14.0",
-        "-device", "pcie-root-port,id=plug,addr=15.0,chassis=1",
+        "-device", "pcie-root-port,id=plug,addr=16.0,chassis=1",
     ]
