@@ -43,7 +43,8 @@ struct Verdict {
 	std::vector<Finding> findings;
 };
 
-/// Gives regions of BARs to a domain.
+/// Gives regions of BARs to a domain.  Needs no lock: the module and XenStore's transactions decide
+/// between several who do.
 class Granter
 {
 public:

@@ -13,6 +13,8 @@
  *                       have finished
  *   --all               at every call; else only at the moments when it says something to the
  *                       module or to XenStore
+ *   --idle=SECONDS      the command is a service, which has done its work when it does nothing any
+ *                       more for so long
  *   --first=N, --step=N from the Nth on, and every Nth only
  *
  * One line a run: number, moment, call, how the command ended, what `list` says then.  What is
@@ -40,7 +42,7 @@ static char *prepare[32], *repair[32];
 static char *const list[] = { "xen-iomemgrant", "--json", "list", NULL };
 static int signal_number = SIGKILL;
 static bool all;
-static unsigned int first = 1, step = 1;
+static unsigned int first = 1, step = 1, idle;
 static const char *const faults[] = { "slow", "full", "contended", "gone" };
 static int fault = -1;
 
@@ -179,7 +181,7 @@ static const char *check_faulty(const struct run *run)
 
 static void strike_command(char *const command[], unsigned int number, enum moment moment, struct run *run)
 {
-	struct strike strike = { all, number, moment, signal_number };
+	struct strike strike = { all, number, moment, signal_number, idle };
 
 	if (fault < 0)
 		run_traced(command, &strike, LIMIT, run);
@@ -221,7 +223,8 @@ static void parse(int argc, char **argv)
 		{ "signal", required_argument, NULL, 's' }, { "xenstore", required_argument, NULL, 'x' },
 		{ "all", no_argument, NULL, 'a' },
 		{ "first", required_argument, NULL, '1' },
-		{ "step", required_argument, NULL, 'n' }, { 0 }
+		{ "step", required_argument, NULL, 'n' }, { "idle", required_argument, NULL, 'i' },
+		{ 0 }
 	};
 	int option;
 
@@ -233,6 +236,7 @@ static void parse(int argc, char **argv)
 		case 'x': fault = fault_named(optarg); break;
 		case 'a': all = true; break;
 		case '1': first = (unsigned int)atoi(optarg); break;
+		case 'i': idle = (unsigned int)atoi(optarg); break;
 		case 'n': step = (unsigned int)atoi(optarg); break;
 		default: exit(2);
 		}
@@ -243,7 +247,7 @@ static void parse(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct strike watch = { false, 0, BEFORE, 0 };
+	struct strike watch = { .number = 0 };
 	struct timespec begin, end;
 	struct run run;
 
@@ -251,6 +255,8 @@ int main(int argc, char **argv)
 	truth_open();
 	before = snapshot();
 	clock_gettime(CLOCK_MONOTONIC, &begin);
+
+	watch.idle = idle;
 
 	/* Undisturbed once: it must work, and tells where the first effect can be. */
 	if (prepare[0] && run_plain(prepare, said, sizeof(said)))

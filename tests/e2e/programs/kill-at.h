@@ -19,6 +19,8 @@ struct strike {
 	unsigned int number;	/* counted from 1 over all threads; 0: only watch */
 	enum moment moment;
 	int signal;
+	unsigned int idle;	/* a service: when it has done nothing for so many seconds, SIGTERM
+				 * ends it in the ordinary way */
 };
 
 struct run {

@@ -251,6 +251,7 @@ static pid_t begin(char *const argv[], int *out)
 void run_traced(char *const argv[], const struct strike *strike, unsigned int limit, struct run *run)
 {
 	struct sigaction action = { .sa_handler = on_alarm };
+	unsigned int patience = strike->idle ? strike->idle : limit;
 	int out, status;
 	pid_t pid;
 
@@ -261,12 +262,19 @@ void run_traced(char *const argv[], const struct strike *strike, unsigned int li
 	overdue = 0;
 	sigaction(SIGALRM, &action, NULL);
 	pid = begin(argv, &out);
-	alarm(limit);
 
 	for (;;) {
 		struct ptrace_syscall_info info = { 0 };
-		pid_t tid = waitpid(-1, &status, __WALL);
+		pid_t tid;
 
+		alarm(patience);
+		tid = waitpid(-1, &status, __WALL);
+		if (tid < 0 && overdue && strike->idle && patience != limit) {
+			overdue = 0;
+			patience = limit;
+			kill(pid, SIGTERM);
+			continue;
+		}
 		if (tid < 0 && overdue) {
 			kill(pid, SIGKILL);
 			die("%s hangs; the last call was %s", argv[0], run->call);
