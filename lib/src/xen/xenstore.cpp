@@ -31,9 +31,17 @@ constexpr int max_commits = 100;
 // Guests share a small number of transactions; dom0 has no quota but a restarted daemon may lag.
 constexpr int max_starts = 5;
 
-Error store_error(int errnum, const std::string& what)
+// The library answers EINVAL to the request during which its reading thread met the end of the
+// connection, and EBADF to all that follow.
+bool is_lost(xs_handle* handle, int errnum)
 {
-	switch (errnum) {
+	return errnum == EINVAL && !Malloced<void>(xs_read(handle, XBT_NULL, "/", nullptr)) &&
+	       errno == EBADF;
+}
+
+Error store_error(xs_handle* handle, int errnum, const std::string& what)
+{
+	switch (is_lost(handle, errnum) ? EPIPE : errnum) {
 	case ENOSPC:
 	case E2BIG:
 	case EDQUOT:
@@ -69,7 +77,7 @@ std::optional<std::string> read_node(
 		return std::string(value.get(), length);
 	if (is_absent(errnum))
 		return std::nullopt;
-	throw store_error(errnum, fmt::format("read XenStore node {}", path));
+	throw store_error(handle, errnum, fmt::format("read XenStore node {}", path));
 }
 
 std::vector<std::string> read_directory(
@@ -82,7 +90,7 @@ std::vector<std::string> read_directory(
 		return {names.get(), names.get() + count};
 	if (is_absent(errnum))
 		return {};
-	throw store_error(errnum, fmt::format("list XenStore node {}", path));
+	throw store_error(handle, errnum, fmt::format("list XenStore node {}", path));
 }
 
 void write_node(xs_handle* handle, xs_transaction_t transaction, const std::string& path,
@@ -91,7 +99,7 @@ void write_node(xs_handle* handle, xs_transaction_t transaction, const std::stri
 	if (xs_write(handle, transaction, path.c_str(), value.data(),
 		    static_cast<unsigned>(value.size())))
 		return;
-	throw store_error(errno, fmt::format("write XenStore node {}", path));
+	throw store_error(handle, errno, fmt::format("write XenStore node {}", path));
 }
 
 int permission_bits(NodePermission::Access access)
@@ -143,7 +151,7 @@ public:
 		const int errnum = errno;
 		if (errnum == EAGAIN)
 			return false;
-		throw store_error(errnum, "commit a XenStore transaction");
+		throw store_error(handle_, errnum, "commit a XenStore transaction");
 	}
 
 	std::optional<std::string> read(const std::string& path) override
@@ -164,7 +172,8 @@ public:
 	void make_directory(const std::string& path, const NodePermissions& permissions) override
 	{
 		if (!xs_mkdir(handle_, id_, path.c_str()))
-			throw store_error(errno, fmt::format("make XenStore node {}", path));
+			throw store_error(
+				handle_, errno, fmt::format("make XenStore node {}", path));
 		std::vector<xs_permissions> list;
 		for (const auto& permission : permissions)
 			list.push_back({.id = permission.domid.value(),
@@ -172,8 +181,8 @@ public:
 					permission_bits(permission.access))});
 		if (!xs_set_permissions(handle_, id_, path.c_str(), list.data(),
 			    static_cast<unsigned>(list.size())))
-			throw store_error(
-				errno, fmt::format("set permissions of XenStore node {}", path));
+			throw store_error(handle_, errno,
+				fmt::format("set permissions of XenStore node {}", path));
 	}
 
 	void remove(const std::string& path) override
@@ -182,7 +191,8 @@ public:
 			return;
 		const int errnum = errno;
 		if (errnum != ENOENT)
-			throw store_error(errnum, fmt::format("remove XenStore node {}", path));
+			throw store_error(
+				handle_, errnum, fmt::format("remove XenStore node {}", path));
 	}
 
 private:
@@ -200,7 +210,7 @@ private:
 				break;
 			std::this_thread::sleep_for(std::chrono::milliseconds(10 << i));
 		}
-		throw store_error(errnum, "start a XenStore transaction");
+		throw store_error(handle, errnum, "start a XenStore transaction");
 	}
 
 	xs_handle* handle_;
@@ -213,7 +223,8 @@ public:
 	RealWatch(xs_handle* handle, std::string path) : handle_(handle), path_(std::move(path))
 	{
 		if (!xs_watch(handle_, path_.c_str(), path_.c_str()))
-			throw store_error(errno, fmt::format("watch XenStore node {}", path_));
+			throw store_error(
+				handle_, errno, fmt::format("watch XenStore node {}", path_));
 	}
 	RealWatch(const RealWatch&) = delete;
 	RealWatch& operator=(const RealWatch&) = delete;
@@ -231,7 +242,9 @@ private:
 class RealXenStore final : public XenStore
 {
 public:
-	RealXenStore(XsHandle handle, int wake_fd) : handle_(std::move(handle)), wake_fd_(wake_fd) {}
+	RealXenStore(XsHandle handle, int wake_fd) : handle_(std::move(handle)), wake_fd_(wake_fd)
+	{
+	}
 
 	std::optional<std::string> read(const std::string& path) override
 	{
@@ -255,8 +268,8 @@ public:
 			xs_get_permissions(handle_.get(), XBT_NULL, path.c_str(), &count));
 		const int errnum = errno;
 		if (!list)
-			throw store_error(
-				errnum, fmt::format("read permissions of XenStore node {}", path));
+			throw store_error(handle_.get(), errnum,
+				fmt::format("read permissions of XenStore node {}", path));
 		NodePermissions permissions;
 		for (unsigned i = 0; i < count; i++)
 			permissions.push_back({Domid(static_cast<std::uint16_t>(list.get()[i].id)),
@@ -301,7 +314,7 @@ public:
 			throw Error(kind::interrupted, "interrupted");
 		}
 		if (ready > 0 && (fds[0].revents & (POLLERR | POLLHUP | POLLNVAL)))
-			throw store_error(EPIPE, "wait for XenStore");
+			throw store_error(handle_.get(), EPIPE, "wait for XenStore");
 		return take_events() || (ready > 0 && fds[2].revents);
 	}
 
@@ -317,12 +330,12 @@ public:
 			any = true;
 		// The library's own thread reads; EINVAL is how it says that it met the end.
 		if (const int errnum = errno; errnum && errnum != EAGAIN)
-			throw store_error(errnum == EINVAL ? EPIPE : errnum, "wait for XenStore");
+			throw store_error(handle_.get(), errnum == EINVAL ? EPIPE : errnum,
+				"wait for XenStore");
 		return any;
 	}
 
 private:
-
 	XsHandle handle_;
 	int wake_fd_;
 };
