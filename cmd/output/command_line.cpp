@@ -16,9 +16,23 @@ namespace iomemgrant
 namespace
 {
 
-constexpr auto global_help = "Global options, before or after the command: -j,--json -p,--pretty "
-			     "--schema=N -n,--dry-run\n-q,--quiet -v,--verbose --color=WHEN "
-			     "--timeout=SEC";
+// CLI11 does not show a verb's help the options it inherits.
+std::string global_help(const CLI::App& app)
+{
+	std::string text = "Global options, before or after the command:";
+	std::size_t column = text.size();
+	for (const auto* option : app.get_options()) {
+		if (option == app.get_help_ptr() || option == app.get_version_ptr())
+			continue;
+		auto name = option->get_name(false, true);
+		if (option->get_items_expected_max() > 0)
+			name += "=" + option->get_type_name();
+		const bool fits = column + 1 + name.size() <= 80;
+		text += (fits ? " " : "\n") + name;
+		column = fits ? column + 1 + name.size() : name.size();
+	}
+	return text;
+}
 
 // Before parsing has succeeded this is the only way to know how to report that it has not.
 bool wants_json(const std::vector<std::string>& arguments)
@@ -101,7 +115,7 @@ std::optional<int> parse_command_line(CLI::App& app, const std::vector<std::stri
 {
 	for (auto* verb : app.get_subcommands(nullptr)) {
 		if (verb->get_footer().empty())
-			verb->footer(global_help);
+			verb->footer(global_help(app));
 	}
 	try {
 		// CLI11 takes the arguments as a stack.

@@ -89,6 +89,11 @@ Check check_hypervisor(const World& world)
 {
 	try {
 		const auto info = world.module_info();
+		if (info.api_version != module_api_version)
+			return {"hypervisor", Verdict::problem,
+				fmt::format("the module has API version {}, this program wants {}",
+					info.api_version, module_api_version),
+				"install the module and the program of one release"};
 		if (info.hypervisor_support)
 			return {"hypervisor", Verdict::ok,
 				fmt::format("Xen maps granted device memory, at most {} pages in one grant",

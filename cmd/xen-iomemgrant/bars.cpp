@@ -141,6 +141,7 @@ int run_bars(const BarsCommand& command, Machine& machine, Output& output)
 	// A wrong address is told before anything is printed.
 	for (const auto& sbdf : command.devices)
 		(void)devices.read(sbdf);
+	const auto& policy = machine.policy();
 	const auto grants = known_grants(machine, output);
 	auto document = output.document("bars");
 	document["devices"] = Json::array();
@@ -157,7 +158,7 @@ int run_bars(const BarsCommand& command, Machine& machine, Output& output)
 				continue;
 			std::optional<Grantable> grantable;
 			if (bar.is_memory())
-				grantable = Grantable::of(devices, bar, sbdf, grants);
+				grantable = Grantable::of(devices, bar, sbdf, grants, policy);
 			add_row(table, bar, grantable);
 			described["bars"].push_back(bar_json(bar, grantable));
 		}

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <iomemgrant/granter.h>
+#include <iomemgrant/verdict.h>
 
 #include "commands.h"
 #include "grant_arguments.h"
@@ -20,25 +20,19 @@ namespace
 int exit_of(const std::vector<Verdict>& verdicts)
 {
 	for (const auto& verdict : verdicts) {
-		for (const auto& finding : verdict.findings) {
-			if (!finding.lifted)
-				return finding.error.kind().exit;
-		}
+		if (const auto* refusal = verdict.refusal())
+			return refusal->kind().exit;
 	}
 	return 0;
 }
 
-bool passes(const Verdict& verdict)
+Json verdict_json(const Verdict& verdict, const std::optional<GrantId>& granted)
 {
-	return exit_of({verdict}) == 0;
-}
-
-Json verdict_json(const Verdict& verdict)
-{
-	Json answer = {{"region", verdict.spec.str()}, {"ok", passes(verdict)},
+	Json answer = {{"region", verdict.spec.str()}, {"ok", !verdict.refusal()},
 		{"bdf", verdict.spec.sbdf.str()}, {"bar", verdict.spec.bar},
 		{"offset", verdict.spec.offset}, {"length", nullptr}, {"pages", nullptr},
-		{"phys", nullptr}, {"findings", Json::array()}};
+		{"phys", nullptr}, {"granted", granted ? Json(granted->value()) : Json(nullptr)},
+		{"findings", Json::array()}};
 	if (verdict.candidate) {
 		answer["length"] = verdict.candidate->region.length;
 		answer["pages"] = verdict.candidate->region.nr_pages();
@@ -52,11 +46,14 @@ Json verdict_json(const Verdict& verdict)
 	return answer;
 }
 
-void print_verdict(const Verdict& verdict, Output& output)
+void print_verdict(
+	const Verdict& verdict, const std::optional<GrantId>& granted, Output& output)
 {
+	const auto good = granted ? fmt::format("granted already ({})", granted->str())
+				  : std::string("can be granted");
 	output.line(fmt::format("{}: {}", verdict.spec.str(),
-		passes(verdict) ? output.paint(Colour::good, "can be granted")
-				: output.paint(Colour::bad, "refused")));
+		verdict.refusal() ? output.paint(Colour::bad, "refused")
+				  : output.paint(Colour::good, good)));
 	for (const auto& finding : verdict.findings) {
 		const auto& error = finding.error;
 		output.line(fmt::format("  {}: {} [{}]", finding.lifted ? "allowed" : "error",
@@ -68,18 +65,23 @@ void print_verdict(const Verdict& verdict, Output& output)
 
 int run_check(const GrantArguments& arguments, Machine& machine, Output& output)
 {
-	const auto verdicts =
-		Granter(machine.host())
-			.check(arguments.domain, arguments.regions, arguments.options.allow);
-	const auto status = exit_of(verdicts);
+	auto& host = machine.host();
+	Domains domains(host);
+	const auto judgement =
+		judge_all(host, domains, arguments.domain, arguments.regions, arguments.options);
+	const auto status = exit_of(judgement.verdicts);
 	auto document = output.document("check");
 	document["ok"] = status == 0;
 	document["exit"] = status;
 	document["regions"] = Json::array();
-	for (const auto& verdict : verdicts) {
-		document["regions"].push_back(verdict_json(verdict));
+	for (std::size_t i = 0; i < judgement.verdicts.size(); i++) {
+		const auto& verdict = judgement.verdicts[i];
+		std::optional<GrantId> granted;
+		if (judgement.granted)
+			granted = (*judgement.granted)[i].grant.id;
+		document["regions"].push_back(verdict_json(verdict, granted));
 		if (!output.quiet())
-			print_verdict(verdict, output);
+			print_verdict(verdict, granted, output);
 	}
 	output.print(document);
 	return status;

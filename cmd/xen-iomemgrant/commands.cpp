@@ -16,6 +16,7 @@ void add_commands(CLI::App& app, Command& command)
 	add_bars(app, command);
 	add_check(app, command);
 	add_gc(app, command);
+	add_limits(app, command);
 	add_version(app, command);
 }
 
@@ -25,6 +26,9 @@ int run_command_line(const std::vector<std::string>& arguments, Machine& machine
 	CLI::App app("Let a running guest use part of a PCI BAR", "xen-iomemgrant");
 	Command command;
 	add_global_options(app, command.globals);
+	app.add_option("--config", command.config,
+		   "Policy file, besides /etc/xen/iomemgrant.toml")
+		->type_name("FILE");
 	add_commands(app, command);
 	const auto output = [&] {
 		return Output(app.get_name(), command.globals.output(is_terminal), out, err);
@@ -35,6 +39,8 @@ int run_command_line(const std::vector<std::string>& arguments, Machine& machine
 		if (command.globals.dry_run && !command.can_dry_run)
 			throw Error(kind::no_dry_run, "this command does not know --dry-run",
 				"it changes nothing, or cannot tell beforehand what it would change");
+		if (!command.config.empty())
+			machine.add_policy_file(command.config);
 		auto talk = output();
 		return command.run(machine, talk);
 	} catch (const Error& error) {

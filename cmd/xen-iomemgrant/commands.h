@@ -3,6 +3,7 @@
 #define XEN_IOMEMGRANT_COMMANDS_H
 
 #include <functional>
+#include <string>
 
 #include <output/command_line.h>
 
@@ -24,6 +25,8 @@ struct Command {
 	std::function<int(Machine&, Output&)> run;
 	/// The verb knows --dry-run.
 	bool can_dry_run = false;
+	/// A policy file besides the machine's own.
+	std::string config;
 };
 
 // Each declares one verb.
@@ -31,6 +34,7 @@ void add_bars(CLI::App& app, Command& command);
 void add_check(CLI::App& app, Command& command);
 void add_grant(CLI::App& app, Command& command);
 void add_revoke(CLI::App& app, Command& command);
+void add_limits(CLI::App& app, Command& command);
 void add_list(CLI::App& app, Command& command);
 void add_show(CLI::App& app, Command& command);
 void add_doctor(CLI::App& app, Command& command);

@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
-#include <iomemgrant/granter.h>
+#include <iomemgrant/domid.h>
+#include <iomemgrant/grant_options.h>
+#include <iomemgrant/region.h>
 #include <output/command_line.h>
 
 namespace iomemgrant

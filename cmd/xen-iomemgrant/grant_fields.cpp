@@ -71,7 +71,10 @@ Json device_json(const GrantStatus& status)
 		{"bdf", status.grant.region.sbdf.str()},
 		{"vendor", id.vendor ? Json(id4(id.vendor)) : Json(nullptr)},
 		{"device", id.vendor ? Json(id4(id.device)) : Json(nullptr)},
+		{"subsystem_vendor", id.vendor ? Json(id4(id.subsystem_vendor)) : Json(nullptr)},
+		{"subsystem_device", id.vendor ? Json(id4(id.subsystem_device)) : Json(nullptr)},
 		{"present", status.device_present},
+		{"changed", status.other_device.has_value()},
 	};
 }
 

@@ -2,6 +2,7 @@
 #include "grantable.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -51,8 +52,10 @@ bool can_be_allowed(const Error& error)
 }
 
 // A few words on the pages a hazard is about; the whole sentence is for `check`.
-std::string note(const Hazard& hazard)
+std::string note(const Hazard& hazard, const std::vector<std::string>& policy_allows)
 {
+	const bool lifted = std::find(policy_allows.begin(), policy_allows.end(),
+				    hazard.error.kind().slug) != policy_allows.end();
 	const PageRun run{hazard.first_page, hazard.nr_pages};
 	const auto& error = hazard.error;
 	const bool one = run.count == 1;
@@ -60,8 +63,8 @@ std::string note(const Hazard& hazard)
 		return fmt::format("{} {} the {} (never granted)", run.str(),
 			one ? "holds" : "hold", detail(error, "what"));
 	if (error.kind() == kind::shared_page)
-		return fmt::format("{} {} shared with {} (needs --allow=shared-page)", run.str(),
-			one ? "is" : "are", detail(error, "other_bdf"));
+		return fmt::format("{} {} shared with {}{}", run.str(), one ? "is" : "are",
+			detail(error, "other_bdf"), lifted ? "" : " (needs --allow=shared-page)");
 	return fmt::format("{}: {}", run.str(), error.what());
 }
 
@@ -77,24 +80,32 @@ std::string PageRun::numbers() const
 	return count == 1 ? std::to_string(first) : fmt::format("{}-{}", first, first + count - 1);
 }
 
-Grantable Grantable::of(
-	const PciDevices& devices, const PciBar& bar, Sbdf sbdf, const std::vector<Grant>& grants)
+Grantable Grantable::of(const PciDevices& devices, const PciBar& bar, Sbdf sbdf,
+	const std::vector<Grant>& grants, const Policy& policy)
 {
 	Grantable found;
 	const auto nr_pages = bar.nr_pages();
 	const Region whole{sbdf, bar.index, 0, nr_pages * page_size};
-	found.hazards = iomemgrant::hazards(devices, whole);
+	if (auto denied = policy.denial(devices.read(sbdf)))
+		found.hazards.push_back({std::move(*denied)});
+	auto more = iomemgrant::hazards(devices, whole);
+	std::move(more.begin(), more.end(), std::back_inserter(found.hazards));
+	const auto overrides = policy.overrides(devices.read(sbdf));
 	std::vector<PageRun> taken;
-	AllowSet needs;
+	AllowSet needs, lifted;
 	for (const auto& hazard : found.hazards) {
-		if (!hazard.whole_bar())
+		const bool can = can_be_allowed(hazard.error);
+		if (can && overrides.lifts(hazard.error.kind()))
+			lifted.add(AllowSet::parse(hazard.error.kind().slug));
+		else if (!hazard.whole_bar())
 			taken.push_back({hazard.first_page, hazard.nr_pages});
-		else if (can_be_allowed(hazard.error))
+		else if (can)
 			needs.add(AllowSet::parse(hazard.error.kind().slug));
 		else
 			taken.push_back({0, nr_pages});
 	}
 	found.needs = needs.names();
+	found.policy_allows = lifted.names();
 	for (const auto& grant : grants) {
 		if (!grant.region.overlaps(whole))
 			continue;
@@ -121,10 +132,13 @@ std::string Grantable::describe(std::uint64_t nr_pages) const
 	}
 	for (const auto& hazard : hazards) {
 		if (!hazard.whole_bar())
-			parts.push_back(note(hazard));
+			parts.push_back(note(hazard, policy_allows));
 		else if (!can_be_allowed(hazard.error))
 			parts.push_back(fmt::format("no: {}", hazard.error.what()));
 	}
+	if (!policy_allows.empty() && !pages.empty())
+		parts.push_back(
+			fmt::format("policy overrides {}", fmt::join(policy_allows, ", ")));
 	for (const auto& grant : grants) {
 		const auto run = run_of(grant);
 		parts.push_back(fmt::format("{} {} granted ({})", run.str(),
@@ -135,7 +149,8 @@ std::string Grantable::describe(std::uint64_t nr_pages) const
 
 Json Grantable::json() const
 {
-	Json answer = {{"pages", Json::array()}, {"needs", needs}, {"obstacles", Json::array()},
+	Json answer = {{"pages", Json::array()}, {"needs", needs},
+		{"policy_allows", policy_allows}, {"obstacles", Json::array()},
 		{"grants", Json::array()}};
 	for (const auto& run : pages)
 		answer["pages"].push_back({{"first", run.first}, {"count", run.count}});

@@ -8,6 +8,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include <iomemgrant/grant.h>
+#include <iomemgrant/policy.h>
 #include <iomemgrant/safety.h>
 #include <output/output.h>
 
@@ -36,9 +37,12 @@ struct Grantable {
 	std::vector<Hazard> hazards;
 	std::vector<Grant> grants;
 
+	/// Classes that this machine's policy has overridden, and that would be in `needs`.
+	std::vector<std::string> policy_allows;
+
 	/// @grants: all there are.
 	static Grantable of(const PciDevices& devices, const PciBar& bar, Sbdf sbdf,
-		const std::vector<Grant>& grants);
+		const std::vector<Grant>& grants, const Policy& policy);
 
 	/// "yes", "needs --allow=driver-bound", "pages 0-6; page 7 holds the MSI-X table (...)"
 	std::string describe(std::uint64_t nr_pages) const;

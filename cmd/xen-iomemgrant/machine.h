@@ -2,7 +2,11 @@
 #ifndef XEN_IOMEMGRANT_MACHINE_H
 #define XEN_IOMEMGRANT_MACHINE_H
 
+#include <string>
+
 #include <iomemgrant/host.h>
+
+#include "system_facts.h"
 
 namespace iomemgrant
 {
@@ -21,6 +25,11 @@ public:
 	virtual Hypervisor& hypervisor() = 0;
 	/// Needs no Xen.
 	virtual const PciDevices& pci() = 0;
+	/// What may be granted here; read when first asked for.  Throws Error bad-policy.
+	virtual const Policy& policy() = 0;
+	/// A policy file besides this machine's own.  Before policy().
+	virtual void add_policy_file(const std::string& path) = 0;
+	virtual SystemFacts system() = 0;
 	/// Everything; throws what is missing first.
 	virtual Host& host() = 0;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "real_machine.h"
 
+#include <filesystem>
 #include <fstream>
 
 #include <iomemgrant/error.h>
@@ -46,6 +47,21 @@ Hypervisor& RealMachine::hypervisor()
 	return *hypervisor_;
 }
 
+const Policy& RealMachine::policy()
+{
+	if (!policy_) {
+		Policy policy;
+		// There need be none, but one that cannot be read forbids who knows what.
+		std::error_code failed;
+		if (std::filesystem::exists(system_policy_file, failed) || failed)
+			policy.add_file(system_policy_file);
+		for (const auto& file : policy_files_)
+			policy.add_file(file);
+		policy_ = std::move(policy);
+	}
+	return *policy_;
+}
+
 Host& RealMachine::host()
 {
 	if (!host_) {
@@ -53,6 +69,7 @@ Host& RealMachine::host()
 		host_.emplace(Host{.device = device(), .store = store(), .hypervisor = hypervisor()});
 		host_->checkpoint = [this] { interrupt_.check(); };
 		host_->trace = trace_;
+		host_->policy = [this]() -> const Policy& { return policy(); };
 	}
 	return *host_;
 }

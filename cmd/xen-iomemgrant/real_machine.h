@@ -4,6 +4,8 @@
 
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include <iomemgrant/real.h>
 
@@ -25,6 +27,9 @@ public:
 	XenStore& store() override;
 	Hypervisor& hypervisor() override;
 	const PciDevices& pci() override { return pci_; }
+	const Policy& policy() override;
+	void add_policy_file(const std::string& path) override { policy_files_.push_back(path); }
+	SystemFacts system() override { return SystemFacts::read(); }
 	Host& host() override;
 
 private:
@@ -32,6 +37,8 @@ private:
 	std::function<void(const std::string&)> trace_;
 	LogSink log_;
 	PciDevices pci_;
+	std::vector<std::string> policy_files_;
+	std::optional<Policy> policy_;
 	std::unique_ptr<GrantDevice> device_;
 	std::unique_ptr<XenStore> store_;
 	std::unique_ptr<Hypervisor> hypervisor_;

@@ -135,6 +135,8 @@ int run_revoke(const RevokeCommand& command, Machine& machine, Output& output)
 		}
 		if (!item.status)
 			continue;
+		if (const auto& other = item.status->other_device)
+			output.warning(device_changed(item.status->grant, *other).what());
 		try {
 			if (!command.dry_run)
 				revoker.revoke(*item.status, command.limit);

@@ -35,6 +35,15 @@ std::string GrantId::str() const
 	return fmt::format("g{}", value_);
 }
 
+std::string DeviceId::str() const
+{
+	auto text = fmt::format("{:04x}:{:04x}", vendor, device);
+	if (subsystem_vendor)
+		text += fmt::format(
+			" (subsystem {:04x}:{:04x})", subsystem_vendor, subsystem_device);
+	return text;
+}
+
 std::string_view to_string(Access access)
 {
 	return access == Access::read_only ? "ro" : "rw";

@@ -129,6 +129,8 @@ std::string GrantStatus::note() const
 		return domain_alive ? "only XenStore knows it; run gc" : "domain gone; run gc";
 	if (!domain_alive)
 		return "domain gone; run gc";
+	if (other_device)
+		return fmt::format("device gone; {} is there now", other_device->str());
 	if (grant.state == Grant::State::lost)
 		return "device gone";
 	if (!published)
@@ -141,12 +143,34 @@ std::string GrantStatus::note() const
 	return "";
 }
 
+std::optional<DeviceId> replacement(const PciDevices& pci, const Grant& grant)
+{
+	const auto now = pci.identity(grant.region.sbdf);
+	// A publication without a grant says nothing of what the device was.
+	if (!now || !grant.device_id.vendor || *now == grant.device_id)
+		return std::nullopt;
+	return now;
+}
+
+Error device_changed(const Grant& existing, const DeviceId& now)
+{
+	const auto bdf = existing.region.sbdf.str();
+	return Error(kind::device_changed,
+		fmt::format("{} was {} when {} was granted, and {} is there now", bdf,
+			existing.device_id.str(), existing.id.str(), now.str()),
+		fmt::format("revoke {} first", existing.id.str()))
+		.with("bdf", bdf)
+		.with("grant", existing.id.str());
+}
+
 GrantStatus inspect(Host& host, Domains& domains, const Grant& grant)
 {
 	GrantStatus status;
 	status.grant = grant;
 	status.in_kernel = true;
-	status.device_present = host.pci.contains(grant.region.sbdf);
+	status.other_device = replacement(host.pci, grant);
+	// What was granted is not there, whatever is there instead.
+	status.device_present = host.pci.contains(grant.region.sbdf) && !status.other_device;
 	identify_domain(domains, status);
 	read_publication(host, status);
 	return status;

@@ -141,44 +141,18 @@ private:
 	bool published_ = false;
 };
 
-DomainInfo Granter::resolve(const DomainSpec& spec)
-{
-	if (spec.by == DomainSpec::By::id && spec.id == host_.self)
-		throw Error(kind::self_grant,
-			fmt::format("domain {} already owns this device", host_.self.value()));
-	const auto domain = domains_.resolve(spec);
-	if (domain.id == host_.self)
-		throw Error(kind::self_grant,
-			fmt::format("domain {} already owns this device", host_.self.value()));
-	if (domain.dying || domain.shutdown)
-		throw Error(kind::domain_dying,
-			fmt::format("domain {} is {}", describe(domain),
-				domain.dying ? "dying" : "shut down"),
-			"start it again first");
-	return domain;
-}
-
 GrantOutcome Granter::grant(const DomainSpec& domain_spec, const std::vector<RegionSpec>& specs,
 	const GrantOptions& options)
 {
-	const auto domain = resolve(domain_spec);
-	if (domain.paused && options.wait)
-		throw Error(kind::domain_paused,
-			fmt::format("domain {} is paused and cannot map anything", describe(domain)),
-			fmt::format("xl unpause {}, or --no-wait leaves the offer open",
-				short_name(domain)));
-	if (options.label && specs.size() > 1)
-		throw Error(kind::usage, "a label names one grant", "give one REGION with --label");
-	std::vector<Candidate> candidates;
-	for (const auto& spec : specs)
-		candidates.push_back(locate(host_.pci, spec));
-
-	const auto situation = survey(host_);
-	require_support(situation.module);
-	if (auto outcome = already_granted(domain, candidates, options, situation.grants))
-		return *outcome;
-	refuse(domain, candidates, options, situation);
-	require_free_label(domain, options.label, situation.grants);
+	const auto judgement = judge_all(host_, domains_, domain_spec, specs, options);
+	const auto& domain = judgement.domain;
+	if (judgement.granted) {
+		GrantOutcome outcome;
+		outcome.grants = *judgement.granted;
+		outcome.changed = false;
+		return outcome;
+	}
+	const auto candidates = accepted(judgement);
 	if (options.dry_run)
 		return rehearsal(domain, candidates, options);
 
@@ -190,7 +164,9 @@ GrantOutcome Granter::grant(const DomainSpec& domain_spec, const std::vector<Reg
 			candidate.region.sbdf.str(), candidate.region.bar, candidate.region.offset,
 			candidate.region.length, describe(domain)));
 		try {
-			pending.add(host_.device.grant({domain.id, candidate.region, options.allow}));
+			auto allow = options.allow;
+			allow.add(host_.policy().overrides(candidate.device));
+			pending.add(host_.device.grant({domain.id, candidate.region, allow}));
 		} catch (const Error& error) {
 			throw explain_refusal(host_, domains_, error, candidate, domain);
 		}
@@ -227,69 +203,19 @@ GrantOutcome Granter::grant(const DomainSpec& domain_spec, const std::vector<Reg
 	return outcome;
 }
 
-void Granter::require_support(const ModuleInfo& module)
+// Throws the first thing that speaks against a region.
+std::vector<Candidate> Granter::accepted(const Judgement& judgement)
 {
-	if (!module.can_grant)
-		throw Error(kind::not_dom0, "the module says that this is not the hardware domain");
-	if (!module.hypervisor_support)
-		throw refusal::no_hypervisor_support(host_.hypervisor);
-}
-
-std::optional<GrantOutcome> Granter::already_granted(const DomainInfo& domain,
-	const std::vector<Candidate>& candidates, const GrantOptions& options,
-	const std::vector<Grant>& grants)
-{
-	GrantOutcome outcome;
-	outcome.changed = false;
-	for (const auto& candidate : candidates) {
-		const auto found = std::find_if(grants.begin(), grants.end(), [&](const Grant& grant) {
-			return grant.domid == domain.id && grant.region == candidate.region &&
-				grant.state == Grant::State::live;
-		});
-		if (found == grants.end())
-			return std::nullopt;
-		auto status = inspect(host_, domains_, *found);
-		const bool same = status.domain_alive && status.published &&
-			status.backend_state == XenbusState::connected &&
-			status.cache == options.cache &&
-			(!options.label || status.label == options.label);
-		if (!same)
-			return std::nullopt;
-		outcome.grants.push_back(std::move(status));
-	}
-	return outcome;
-}
-
-void Granter::refuse(const DomainInfo& domain, const std::vector<Candidate>& candidates,
-	const GrantOptions& options, Situation situation)
-{
-	for (const auto& candidate : candidates) {
-		for (const auto& finding : judge(
-			     host_, situation, domains_, candidate, domain, options.allow)) {
-			if (!finding.lifted)
-				throw finding.error;
-			host_.trace(fmt::format("{} [{}]: overridden by --allow", finding.error.what(),
+	std::vector<Candidate> candidates;
+	for (const auto& verdict : judgement.verdicts) {
+		if (const auto* refusal = verdict.refusal())
+			throw Error(*refusal);
+		for (const auto& finding : verdict.findings)
+			host_.trace(fmt::format("{} [{}]: overridden", finding.error.what(),
 				finding.error.kind().slug));
-		}
-		situation.other_refs += candidate.region.nr_pages();
+		candidates.push_back(*verdict.candidate);
 	}
-}
-
-void Granter::require_free_label(const DomainInfo& domain, const std::optional<Label>& label,
-	const std::vector<Grant>& grants)
-{
-	if (!label)
-		return;
-	for (const auto& grant : grants) {
-		if (grant.domid != domain.id)
-			continue;
-		const auto status = inspect(host_, domains_, grant);
-		if (status.domain_alive && status.label == label)
-			throw Error(kind::label_in_use,
-				fmt::format("{} already has a grant labelled '{}' ({})",
-					short_name(domain), label->str(), grant.id.str()),
-				fmt::format("revoke {} or choose another label", grant.id.str()));
-	}
+	return candidates;
 }
 
 GrantOutcome Granter::rehearsal(const DomainInfo& domain,
@@ -379,30 +305,6 @@ void Granter::require_progress(
 		throw Error(kind::domain_dying,
 			fmt::format("domain {} died before it mapped {}", describe(domain),
 				path.id().str()));
-}
-
-std::vector<Verdict> Granter::check(const DomainSpec& domain_spec,
-	const std::vector<RegionSpec>& specs, const AllowSet& allow)
-{
-	const auto domain = resolve(domain_spec);
-	auto situation = survey(host_);
-	std::vector<Verdict> verdicts;
-	for (const auto& spec : specs) {
-		Verdict verdict{spec, std::nullopt, {}};
-		try {
-			verdict.candidate = locate(host_.pci, spec);
-			verdict.findings = judge(
-				host_, situation, domains_, *verdict.candidate, domain, allow);
-			situation.other_refs += verdict.candidate->region.nr_pages();
-		} catch (const Error& error) {
-			verdict.findings.push_back({error, false});
-		}
-		if (!situation.module.hypervisor_support)
-			verdict.findings.push_back(
-				{refusal::no_hypervisor_support(host_.hypervisor), false});
-		verdicts.push_back(std::move(verdict));
-	}
-	return verdicts;
 }
 
 } // namespace iomemgrant

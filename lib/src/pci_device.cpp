@@ -248,15 +248,50 @@ const PciResources& PciDevices::resources(const Sbdf& sbdf) const
 	return resources_.emplace(sbdf, parse_resources(text)).first->second;
 }
 
+const std::vector<PciPages>& PciDevices::pages() const
+{
+	if (pages_)
+		return *pages_;
+	std::vector<PciPages> found;
+	const auto add = [&](const Sbdf& sbdf, const PciBar& bar) {
+		if (bar.usable())
+			found.push_back({sbdf, bar.index, bar.first_page(), bar.end_page()});
+	};
+	for (const auto& sbdf : addresses()) {
+		const auto& all = resources(sbdf);
+		for (const auto& bar : all.bars)
+			add(sbdf, bar);
+		add(sbdf, all.rom);
+	}
+	return pages_.emplace(std::move(found));
+}
+
+std::optional<DeviceId> PciDevices::identity(const Sbdf& sbdf) const
+{
+	if (!contains(sbdf))
+		return std::nullopt;
+	return uevent(sbdf).id;
+}
+
+// A device of which no more is known than its address and what the uevent file says.
+const PciDevice& PciDevices::uevent(const Sbdf& sbdf) const
+{
+	if (const auto known = uevents_.find(sbdf); known != uevents_.end())
+		return known->second;
+	PciDevice device;
+	device.sbdf = sbdf;
+	parse_uevent(read_file(root_ / sbdf.str() / "uevent").value_or(""), device);
+	return uevents_.emplace(sbdf, std::move(device)).first->second;
+}
+
 const PciDevice& PciDevices::read(const Sbdf& sbdf) const
 {
 	if (const auto known = devices_.find(sbdf); known != devices_.end())
 		return known->second;
-	PciDevice device;
-	device.sbdf = sbdf;
-	device.resources = resources(sbdf);
+	const auto& found = resources(sbdf); // first: throws when there is no such device
+	auto device = uevent(sbdf);
+	device.resources = found;
 	const auto folder = root_ / sbdf.str();
-	parse_uevent(read_file(folder / "uevent").value_or(""), device);
 	if (const auto group = link_name(folder / "iommu_group")) {
 		unsigned number = 0;
 		const auto* end = group->data() + group->size();

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <iomemgrant/grant_status.h>
+#include <iomemgrant/limits.h>
 #include <iomemgrant/safety.h>
 
 #include "refusals.h"
@@ -30,6 +32,11 @@ public:
 
 	std::vector<Finding> findings()
 	{
+		const auto& policy = host_.policy();
+		if (auto denied = policy.denial(candidate_.device))
+			add(std::move(*denied));
+		allow_.add(policy.overrides(candidate_.device));
+		device_changed();
 		granted_already();
 		limits();
 		for (const auto& error : unsafe(host_.pci, candidate_.region, {}, short_name(domain_))) {
@@ -51,10 +58,21 @@ private:
 		findings_.push_back({std::move(error), lifted});
 	}
 
+	// The grant of a device that was here before: its pages are not these pages.
+	void device_changed()
+	{
+		for (const auto& grant : situation_.grants) {
+			if (grant.region.sbdf != candidate_.region.sbdf)
+				continue;
+			if (const auto now = replacement(host_.pci, grant))
+				add(iomemgrant::device_changed(grant, *now));
+		}
+	}
+
 	void granted_already()
 	{
 		for (const auto& grant : situation_.grants) {
-			if (!grant.region.overlaps(candidate_.region))
+			if (!candidate_.meets(grant))
 				continue;
 			const auto holder = domains_.find(grant.domid);
 			auto error = refusal::overlap(candidate_, grant,
@@ -75,15 +93,29 @@ private:
 		const auto last = candidate_.address() + candidate_.region.length - 1;
 		if (module.gnttab_version == 1 && last >> 12 > 0xffffffff)
 			add(refusal::frame_too_wide(candidate_));
-		// Free entries of pages in use are not visible from here, so a request is only
-		// refused when it could not fit into an empty table either.
-		if (table.max_frames && refs > std::uint64_t{table.max_frames} *
-				refs_per_frame(module.gnttab_version))
+		// Free entries of frames in use are not visible from here, so a request is only
+		// refused when it could not fit whatever is free in them.
+		if (module.nr_refs + refs > most_refs(module, table))
 			add(refusal::gnttab_full(candidate_, situation_, domain_));
-		else if (module.max_pages && candidate_.region.nr_pages() > module.max_pages)
+		if (situation_.maptrack && mapped_at_once() > std::uint64_t{
+				situation_.maptrack->max_frames} * refs_per_maptrack_frame)
+			add(refusal::maptrack_full(
+				candidate_, *situation_.maptrack, mapped_at_once(), domain_));
+		if (candidate_.region.nr_pages() > module.max_pages)
 			add(refusal::too_many_pages(candidate_, module));
-		else if (module.max_refs && module.nr_refs + refs > module.max_refs)
+		if (module.nr_refs + refs > module.max_refs)
 			add(refusal::too_many_refs(candidate_, module));
+	}
+
+	// All the guest may have mapped of ours once it has this, too.
+	std::uint64_t mapped_at_once() const
+	{
+		auto pages = candidate_.region.nr_pages() + situation_.other_refs;
+		for (const auto& grant : situation_.grants) {
+			if (grant.domid == domain_.id)
+				pages += grant.region.nr_pages();
+		}
+		return pages;
 	}
 
 	Host& host_;
@@ -91,11 +123,25 @@ private:
 	Domains& domains_;
 	const Candidate& candidate_;
 	const DomainInfo& domain_;
-	const AllowSet& allow_;
+	AllowSet allow_;
 	std::vector<Finding> findings_;
 };
 
 } // namespace
+
+std::uint64_t Candidate::address_of(const Grant& grant) const
+{
+	return grant.address ? grant.address : bar().first_page() + grant.region.offset;
+}
+
+// Small BARs of different devices may lie in one page, so addresses count where they are known.
+bool Candidate::meets(const Grant& grant) const
+{
+	if (!grant.address)
+		return grant.region.overlaps(region);
+	return grant.address < address() + region.length &&
+	       address() < grant.address + grant.region.length;
+}
 
 Candidate locate(const PciDevices& pci, const RegionSpec& spec)
 {
@@ -104,20 +150,16 @@ Candidate locate(const PciDevices& pci, const RegionSpec& spec)
 	return {pci.read(spec.sbdf), region};
 }
 
-Situation survey(Host& host)
+Situation survey(Host& host, const DomainInfo& domain)
 {
-	return {host.device.info(), host.device.list(), host.hypervisor.grant_table(host.self), 0};
+	return {host.device.info(), host.device.list(), host.hypervisor.grant_table(host.self),
+		host.hypervisor.maptrack_limit(domain), 0};
 }
 
 std::vector<Finding> judge(Host& host, const Situation& situation, Domains& domains,
 	const Candidate& candidate, const DomainInfo& domain, const AllowSet& allow)
 {
 	return Judge(host, situation, domains, candidate, domain, allow).findings();
-}
-
-std::uint32_t refs_per_frame(std::uint32_t gnttab_version)
-{
-	return gnttab_version == 2 ? 256 : 512;
 }
 
 Error explain_refusal(Host& host, Domains& domains, const Error& error, const Candidate& candidate,
@@ -136,7 +178,7 @@ Error explain_refusal(Host& host, Domains& domains, const Error& error, const Ca
 	switch (error.os_error()) {
 	case EEXIST:
 		for (const auto& grant : host.device.list()) {
-			if (!grant.region.overlaps(region))
+			if (!candidate.meets(grant))
 				continue;
 			const auto holder = domains.find(grant.domid);
 			return refusal::overlap(candidate, grant,
@@ -174,7 +216,7 @@ Error explain_refusal(Host& host, Domains& domains, const Error& error, const Ca
 	case EDQUOT:
 		return refusal::too_many_refs(candidate, host.device.info());
 	case ENOSPC:
-		return refusal::gnttab_full(candidate, survey(host), domain);
+		return refusal::gnttab_full(candidate, survey(host, domain), domain);
 	case ESRCH:
 		return {kind::no_domain, fmt::format("domain {} is gone", describe(domain))};
 	case ENODEV:

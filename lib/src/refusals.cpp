@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <iomemgrant/byte_size.h>
+#include <iomemgrant/limits.h>
 
 namespace iomemgrant::refusal
 {
@@ -26,8 +27,9 @@ std::string pages(std::uint64_t first, std::uint64_t end)
 
 Error overlap(const Candidate& wanted, const Grant& existing, const std::string& holder)
 {
-	const auto first = std::max(wanted.region.offset, existing.region.offset);
-	const auto end = std::min(wanted.region.end(), existing.region.end());
+	const auto held = wanted.address_of(existing) - wanted.bar().first_page();
+	const auto first = std::max(wanted.region.offset, held);
+	const auto end = std::min(wanted.region.end(), held + existing.region.length);
 	const bool one = end - first == page_size;
 	return Error(kind::overlap,
 		fmt::format("{} of BAR{} {} already granted to {} ({})", pages(first, end),
@@ -35,6 +37,18 @@ Error overlap(const Candidate& wanted, const Grant& existing, const std::string&
 		fmt::format("revoke {} or choose another range", existing.id.str()))
 		.with("bdf", wanted.region.sbdf.str())
 		.with("grant", existing.id.str());
+}
+
+Error named_twice(const Candidate& wanted, const Region& other)
+{
+	const auto first = std::max(wanted.region.offset, other.offset);
+	const auto end = std::min(wanted.region.end(), other.end());
+	const bool one = end - first == page_size;
+	return Error(kind::overlap,
+		fmt::format("{} of BAR{} {} asked for twice", pages(first, end), wanted.region.bar,
+			one ? "is" : "are"),
+		"name each page once")
+		.with("bdf", wanted.region.sbdf.str());
 }
 
 Error gnttab_full(const Candidate& wanted, const Situation& situation, const DomainInfo& domain)
@@ -45,16 +59,40 @@ Error gnttab_full(const Candidate& wanted, const Situation& situation, const Dom
 		per_frame;
 	const auto refs = wanted.region.nr_pages();
 	const auto frames = table.max_frames + (refs + per_frame - 1) / per_frame;
-	const auto maptrack = (refs + 255) / 256;
+	const auto maptrack = (refs + refs_per_maptrack_frame - 1) / refs_per_maptrack_frame;
 	auto hint = fmt::format("boot Xen with gnttab_max_frames={}", frames);
-	// Xen's default for a guest; fewer never need setting.
-	if (maptrack > 1024)
+	// Where it is not known, Xen's default; fewer never need setting.
+	if (maptrack > (situation.maptrack ? situation.maptrack->max_frames : 1024))
 		hint += fmt::format(", and set max_maptrack_frames={} in {}'s config", maptrack,
 			short_name(domain));
-	return {kind::gnttab_full,
-		fmt::format("{} needs {} grant refs; dom0 has {} free (gnttab_max_frames={})",
-			describe_byte_size(wanted.region.length), refs, free, table.max_frames),
-		hint};
+	auto message = fmt::format("{} needs {} grant refs; dom0 has {} free (gnttab_max_frames={})",
+		describe_byte_size(wanted.region.length), refs, free, table.max_frames);
+	if (refs <= free)
+		message += fmt::format(", of which {} are kept for other drivers",
+			kept_refs(situation.module, table));
+	return Error(kind::gnttab_full, message, hint)
+		.with("refs", std::to_string(refs))
+		.with("free_refs", std::to_string(free))
+		.with("max_frames", std::to_string(table.max_frames));
+}
+
+Error maptrack_full(const Candidate& wanted, const MaptrackLimit& limit, std::uint64_t needed,
+	const DomainInfo& domain)
+{
+	const bool own = limit.source == MaptrackLimit::Source::domain_config;
+	const auto frames = (needed + refs_per_maptrack_frame - 1) / refs_per_maptrack_frame;
+	const auto pages = wanted.region.nr_pages();
+	const auto before = needed > pages ? fmt::format(" besides {}", needed - pages) : "";
+	return Error(kind::maptrack_full,
+		fmt::format("{} are {} mappings{}; {} can have {} at once ({}max_maptrack_frames={})",
+			describe_byte_size(wanted.region.length), pages, before, short_name(domain),
+			std::uint64_t{limit.max_frames} * refs_per_maptrack_frame,
+			own ? "" : "Xen's gnttab_", limit.max_frames),
+		fmt::format("set max_maptrack_frames={0} in {1}'s config, and boot Xen with "
+			    "gnttab_max_maptrack_frames={0} or more",
+			frames, short_name(domain)))
+		.with("mappings", std::to_string(needed))
+		.with("max_frames", std::to_string(limit.max_frames));
 }
 
 Error too_many_pages(const Candidate& wanted, const ModuleInfo& module)

@@ -15,7 +15,10 @@ namespace iomemgrant::refusal
 {
 
 Error overlap(const Candidate& wanted, const Grant& existing, const std::string& holder);
+Error named_twice(const Candidate& wanted, const Region& other);
 Error gnttab_full(const Candidate& wanted, const Situation& situation, const DomainInfo& domain);
+Error maptrack_full(const Candidate& wanted, const MaptrackLimit& limit, std::uint64_t needed,
+	const DomainInfo& domain);
 Error too_many_pages(const Candidate& wanted, const ModuleInfo& module);
 Error too_many_refs(const Candidate& wanted, const ModuleInfo& module);
 Error frame_too_wide(const Candidate& wanted);

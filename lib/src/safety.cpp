@@ -52,7 +52,8 @@ private:
 	void check_msix();
 	void check_dma();
 	void check_shared_pages();
-	void check_shared_pages(const Sbdf& sbdf, const PciBar& other);
+	void add_shared(const PciPages& other, const Span& common);
+	std::string shared_page_hint() const;
 	void check_critical();
 	void check_driver();
 	void check_decode();
@@ -244,31 +245,43 @@ void Examination::check_dma()
 
 void Examination::check_shared_pages()
 {
-	for (const auto& sbdf : devices_.addresses()) {
-		const auto& resources = devices_.resources(sbdf);
-		for (const auto& other : resources.bars)
-			check_shared_pages(sbdf, other);
-		check_shared_pages(sbdf, resources.rom);
+	const auto before = found_.size();
+	const auto wanted = addresses();
+	for (const auto& other : devices_.pages()) {
+		if (other.sbdf == region_.sbdf && other.bar == region_.bar)
+			continue;
+		const auto common = wanted.common({other.first_page, other.end_page});
+		if (!common.empty())
+			add_shared(other, common);
 	}
+	// The rest of a page behind a small BAR can be reserved, but not what is before it.
+	if (found_.size() == before && bar_.address != bar_.first_page())
+		add(kind::shared_page,
+			fmt::format("BAR{} ({}) begins in the middle of page {:#x}; what is before it "
+				    "cannot be kept free",
+				region_.bar, describe_byte_size(bar_.size), bar_.first_page()),
+			shared_page_hint())
+			.with("bdf", bdf_)
+			.with("address", fmt::format("{:#x}", bar_.first_page()));
 }
 
-void Examination::check_shared_pages(const Sbdf& sbdf, const PciBar& other)
+std::string Examination::shared_page_hint() const
 {
-	if (!other.usable() || (sbdf == region_.sbdf && other.index == region_.bar))
-		return;
-	const auto common = addresses().common({other.first_page(), other.end_page()});
-	if (common.empty())
-		return;
-	const auto name = other.index < 6 ? fmt::format("BAR{}", other.index) : "ROM";
+	return fmt::format(
+		"boot dom0 with pci=resource_alignment=12@{}, or --allow=shared-page", bdf_);
+}
+
+void Examination::add_shared(const PciPages& other, const Span& common)
+{
+	const auto name = other.bar < 6 ? fmt::format("BAR{}", other.bar) : "ROM";
 	add(kind::shared_page,
 		fmt::format(
 			"BAR{} ({}) shares page {:#x} with {} {}; granting it would expose that {}",
-			region_.bar, describe_byte_size(bar_.size), common.first, sbdf.str(), name,
-			sbdf == region_.sbdf ? "range" : "device"),
-		fmt::format("boot dom0 with pci=resource_alignment=12@{}, or --allow=shared-page",
-			bdf_))
+			region_.bar, describe_byte_size(bar_.size), common.first, other.sbdf.str(),
+			name, other.sbdf == region_.sbdf ? "range" : "device"),
+		shared_page_hint())
 		.with("bdf", bdf_)
-		.with("other_bdf", sbdf.str())
+		.with("other_bdf", other.sbdf.str())
 		.with("address", fmt::format("{:#x}", common.first));
 	only(pages_at(common));
 }

@@ -20,13 +20,20 @@ class FakeGrantDevice final : public GrantDevice
 public:
 	ModuleInfo facts{.api_version = 1, .can_grant = true, .hypervisor_support = true,
 		.translated = false, .counts_mapped = true, .gnttab_version = 1,
-		.max_pages = 1024, .max_refs = 8192, .nr_refs = 0, .nr_grants = 0};
+		.max_pages = 1024, .max_refs = 8192, .nr_refs = 0, .nr_grants = 0,
+		.headroom = 8};
 	std::vector<Grant> grants;
 	Uuid uuid;
 	/// errno of the grant call that fails, counted from 1.
 	std::optional<std::pair<int, int>> fail_grant;
 	/// Told each call before it is done; throws what the call shall fail with.
 	std::function<void(const std::string& call)> interfere = [](const std::string&) {};
+
+	/// What the kernel has against a request, as an errno; 0: nothing.
+	std::function<int(const GrantRequest&)> refuse = [](const GrantRequest&) { return 0; };
+
+	/// Machine address of a region's first byte.
+	std::function<std::uint64_t(const Region&)> locate = [](const Region&) { return 0; };
 
 	ModuleInfo info() override
 	{
@@ -44,6 +51,8 @@ public:
 		calls_++;
 		if (fail_grant && fail_grant->first == calls_)
 			throw Error::from_errno(fail_grant->second, "grant");
+		if (const int errnum = refuse(request))
+			throw Error::from_errno(errnum, "grant");
 		for (const auto& grant : grants) {
 			const bool shared = request.allow.has(AllowClass::overlap) &&
 				grant.domid != request.domid;
@@ -51,10 +60,12 @@ public:
 				throw Error::from_errno(EEXIST, "grant");
 		}
 		Grant made;
+		made.allow = request.allow;
 		made.id = GrantId(next_id_++);
 		made.domid = request.domid;
 		made.uuid = uuid;
 		made.region = request.region;
+		made.address = locate(request.region);
 		made.refs = {2048, static_cast<std::uint32_t>(request.region.nr_pages())};
 		made.nr_mapped = 0;
 		made.persistent = true;

@@ -15,7 +15,13 @@ class FakeHypervisor final : public Hypervisor
 public:
 	std::vector<DomainInfo> list;
 
-	XenInfo info() override { return {.version = "4.17.5", .iommu = false}; }
+	XenInfo facts{.version = "4.17.5", .iommu = false, .command_line = ""};
+	GrantTableSize table{11, 64};
+	std::optional<MaptrackLimit> maptrack =
+		MaptrackLimit{1024, MaptrackLimit::Source::xen_default};
+	std::uint64_t pod_pages = 0;
+
+	XenInfo info() override { return facts; }
 
 	std::optional<DomainInfo> domain(Domid id) override
 	{
@@ -27,7 +33,12 @@ public:
 	}
 
 	std::vector<DomainInfo> domains() override { return list; }
-	GrantTableSize grant_table(Domid) override { return {11, 64}; }
+	GrantTableSize grant_table(Domid) override { return table; }
+	std::optional<MaptrackLimit> maptrack_limit(const DomainInfo&) override
+	{
+		return maptrack;
+	}
+	std::uint64_t populate_on_demand(Domid) override { return pod_pages; }
 };
 
 } // namespace iomemgrant

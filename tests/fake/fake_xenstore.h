@@ -27,6 +27,7 @@ public:
 	std::function<void(FakeXenStore&)> guest = [](FakeXenStore&) {};
 	/// The how-manieth transaction fails, counted from 1.
 	int fail_transaction = 0;
+	XenStoreQuota quotas{1000, 12, 2048};
 	/// So many commits meet a conflict first.
 	int conflicts = 0;
 	/// Told each request before it is done; throws what the request shall fail with.
@@ -59,6 +60,8 @@ public:
 		if (std::erase_if(nodes, gone))
 			fire(path);
 	}
+
+	XenStoreQuota quota(Domid) override { return quotas; }
 
 	NodePermissions permissions(const std::string& path) override
 	{

@@ -4,12 +4,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include <iomemgrant/error.h>
-#include <xen-iomemgrant/commands.h>
-
-#include "fake/fake_grant_device.h"
-#include "fake/fake_hypervisor.h"
-#include "fake/fake_xenstore.h"
+#include "fake/fake_machine.h"
 #include "pci_tree.h"
 
 using namespace iomemgrant;
@@ -17,50 +12,17 @@ using namespace iomemgrant;
 namespace
 {
 
-class FakeMachine final : public Machine
-{
-public:
-	explicit FakeMachine(const PciTree& tree) : pci_(tree.root())
-	{
-		DomainInfo web1;
-		web1.id = Domid(5);
-		hypervisor_.list = {DomainInfo{}, web1};
-		store_.write("/local/domain/5/name", "web1");
-	}
-	void require_control_domain() override {}
-	FakeGrantDevice& device() override { return device_; }
-	XenStore& store() override { return store_; }
-	Hypervisor& hypervisor() override { return hypervisor_; }
-	const PciDevices& pci() override { return pci_; }
-	Host& host() override
-	{
-		host_.emplace(Host{.device = device_,
-			.store = store_,
-			.hypervisor = hypervisor_,
-			.pci = pci_});
-		return *host_;
-	}
-
-private:
-	PciDevices pci_;
-	FakeGrantDevice device_;
-	FakeXenStore store_;
-	FakeHypervisor hypervisor_;
-	std::optional<Host> host_;
-};
-
 class Bars : public testing::Test
 {
 protected:
 	int run(std::vector<std::string> arguments)
 	{
-		FakeMachine machine(tree);
-		machine.device().grants = grants;
-		out.clear();
-		err.clear();
-		return run_command_line(
-			arguments, machine, [this](std::string_view text) { out += text; },
-			[this](std::string_view text) { err += text; }, false);
+		FakeMachine machine(tree.root());
+		machine.grants.grants = grants;
+		auto ran = run_on(machine, arguments);
+		out = std::move(ran.out);
+		err = std::move(ran.err);
+		return ran.status;
 	}
 
 	PciTree tree;

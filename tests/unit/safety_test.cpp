@@ -136,10 +136,22 @@ TEST_F(Safety, pages_shared_with_another_bar)
 
 TEST_F(Safety, a_small_bar_alone_in_its_page_is_one_page)
 {
-	tree.add(nic).memory(0, 0xfebd9100, 0x100);
+	tree.add(nic).memory(0, 0xfebd9000, 0x100);
 	EXPECT_EQ(against("03:00.0/0"), Findings{});
 	EXPECT_EQ(against("03:00.0/0@0+4K"), Findings{});
 	EXPECT_EQ(against("03:00.0/0@0+8K").at(0).exit, 2);
+}
+
+TEST_F(Safety, what_is_before_a_small_bar_cannot_be_reserved)
+{
+	tree.add(nic).memory(0, 0xfebd9100, 0x100);
+	EXPECT_EQ(against("03:00.0/0"),
+		(Findings{{"BAR0 (256 bytes) begins in the middle of page 0xfebd9000; what is "
+			   "before it cannot be kept free [shared-page]",
+			"boot dom0 with pci=resource_alignment=12@0000:03:00.0, or "
+			"--allow=shared-page",
+			6}}));
+	EXPECT_EQ(against("03:00.0/0", "shared-page"), Findings{});
 }
 
 TEST_F(Safety, a_bound_driver)

@@ -99,6 +99,9 @@ public:
 	FakeXenStore& store() override { return store_; }
 	FakeHypervisor& hypervisor() override { return hypervisor_; }
 	const PciDevices& pci() override { return host().pci; }
+	const Policy& policy() override { return policy_; }
+	void add_policy_file(const std::string& path) override { policy_.add_file(path); }
+	SystemFacts system() override { return {}; }
 	/// A new one each time: what it read of the devices is not kept.
 	Host& host() override
 	{
@@ -119,6 +122,7 @@ private:
 	FakeGrantDevice device_;
 	FakeXenStore store_;
 	FakeHypervisor hypervisor_;
+	Policy policy_;
 	std::optional<Host> host_;
 };
 

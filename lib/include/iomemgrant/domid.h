@@ -65,6 +65,8 @@ struct DomainInfo {
 	bool dying = false;
 	bool paused = false;
 	bool shutdown = false;
+	/// It shut itself down to be saved or migrated.
+	bool suspended = false;
 	std::string name;
 };
 

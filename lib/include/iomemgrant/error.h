@@ -50,6 +50,7 @@ inline constexpr ErrorKind bar_io{"bar-io", 3};
 inline constexpr ErrorKind bar_upper_half{"bar-upper-half", 3};
 inline constexpr ErrorKind no_domain{"no-domain", 3};
 inline constexpr ErrorKind domain_dying{"domain-dying", 3};
+inline constexpr ErrorKind stub_domain{"stub-domain", 3};
 inline constexpr ErrorKind no_grant{"no-grant", 3};
 // 4: not allowed to
 inline constexpr ErrorKind permission{"permission", 4};
@@ -61,6 +62,8 @@ inline constexpr ErrorKind region_busy{"region-busy", 5};
 inline constexpr ErrorKind device_assigned{"device-assigned", 5};
 inline constexpr ErrorKind label_in_use{"label-in-use", 5};
 inline constexpr ErrorKind domain_paused{"domain-paused", 5};
+inline constexpr ErrorKind domain_migrating{"domain-migrating", 5};
+inline constexpr ErrorKind populate_on_demand{"populate-on-demand", 5};
 // 6: refused by a safety check
 inline constexpr ErrorKind shared_page{"shared-page", 6};
 inline constexpr ErrorKind msix_table{"msix-table", 6};

@@ -69,6 +69,9 @@ struct DeviceId {
 	std::uint16_t subsystem_vendor = 0;
 	std::uint16_t subsystem_device = 0;
 
+	/// "8086:1572", or "8086:1572 (subsystem 1af4:1100)".
+	std::string str() const;
+
 	friend bool operator==(const DeviceId&, const DeviceId&) = default;
 };
 

@@ -10,6 +10,9 @@
 namespace iomemgrant
 {
 
+/// Of /dev/xen/iomemgrant, as this program was written for it.
+inline constexpr std::uint32_t module_api_version = 1;
+
 /// What the kernel module and the hypervisor under it can do.
 struct ModuleInfo {
 	std::uint32_t api_version = 0;
@@ -22,6 +25,8 @@ struct ModuleInfo {
 	std::uint32_t max_refs = 0;  ///< most references of all grants
 	std::uint32_t nr_refs = 0;
 	std::uint32_t nr_grants = 0;
+	/// Frames of the grant table that are left to other drivers, but never more than half.
+	std::uint32_t headroom = 8;
 };
 
 /// The granting half of /dev/xen/iomemgrant.  It alone knows what is granted.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <iomemgrant/domains.h>
+#include <iomemgrant/error.h>
 #include <iomemgrant/grant.h>
 #include <iomemgrant/host.h>
 #include <iomemgrant/publication.h>
@@ -39,6 +40,8 @@ struct GrantStatus {
 	std::optional<Label> label;
 	GuestReply guest;
 	bool device_present = false;
+	/// What sits at the device's address now, when that is not what the grant was made of.
+	std::optional<DeviceId> other_device;
 
 	GrantState state() const;
 	/// Xen's count; the guest's claim where Xen's is not to be had.
@@ -54,6 +57,11 @@ std::vector<PublicationPath> list_publications(Host& host);
 /// All grants and all publications without a grant, in order of id.  Changes nothing.
 /// Costs a constant number of XenStore requests per grant.
 std::vector<GrantStatus> take_inventory(Host& host, Domains& domains);
+
+/// What sits at the address of the grant's device, if it is another device than then.
+std::optional<DeviceId> replacement(const PciDevices& pci, const Grant& grant);
+/// Error device-changed, with what was there and what is there @now.
+Error device_changed(const Grant& existing, const DeviceId& now);
 
 /// What XenStore says about one grant, added to what the kernel says.
 GrantStatus inspect(Host& host, Domains& domains, const Grant& grant);

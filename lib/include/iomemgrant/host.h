@@ -10,6 +10,7 @@
 #include <iomemgrant/grant_device.h>
 #include <iomemgrant/hypervisor.h>
 #include <iomemgrant/pci_device.h>
+#include <iomemgrant/policy.h>
 #include <iomemgrant/xenstore.h>
 
 namespace iomemgrant
@@ -33,6 +34,12 @@ struct Host {
 	std::function<void(Domid)> destroy_domain = [](Domid) {};
 	/// Told what belongs into the audit trail.
 	std::function<void(const AuditEntry&)> audit = [](const AuditEntry&) {};
+	/// What may be granted here at all.  Read when first asked for, so that a mistake in it
+	/// stands in the way of new grants only; throws Error bad-policy.
+	std::function<const Policy&()> policy = []() -> const Policy& {
+		static const Policy none;
+		return none;
+	};
 	/// Told each step.
 	std::function<void(const std::string&)> trace = [](const std::string&) {};
 };

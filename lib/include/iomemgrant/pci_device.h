@@ -85,6 +85,14 @@ struct PciDevice {
 	const PciBar& bar(unsigned index) const { return resources.bars.at(index); }
 };
 
+/// Pages that registers lie in, and whose.
+struct PciPages {
+	Sbdf sbdf;
+	unsigned bar = 0; ///< 6: the ROM
+	std::uint64_t first_page = 0;
+	std::uint64_t end_page = 0;
+};
+
 /// The PCI devices of this domain.  A snapshot: each file is read when first asked for, and never
 /// again.
 class PciDevices
@@ -99,16 +107,23 @@ public:
 	std::vector<PciDevice> all() const;
 	/// Throws Error no-device.
 	const PciDevice& read(const Sbdf& sbdf) const;
+	/// What the device there is; leaves a sleeping one asleep.  Absent when there is none.
+	std::optional<DeviceId> identity(const Sbdf& sbdf) const;
 	/// The resource file alone: leaves a sleeping device asleep.  Throws Error no-device.
 	const PciResources& resources(const Sbdf& sbdf) const;
+	/// All BARs and ROMs that have an address, by device.  Reads every resource file.
+	const std::vector<PciPages>& pages() const;
 
 private:
 	void require(const Sbdf& sbdf) const;
+	const PciDevice& uevent(const Sbdf& sbdf) const;
 
 	std::filesystem::path root_;
 	mutable std::optional<std::vector<Sbdf>> addresses_;
 	mutable std::map<Sbdf, PciResources> resources_;
+	mutable std::map<Sbdf, PciDevice> uevents_;
 	mutable std::map<Sbdf, PciDevice> devices_;
+	mutable std::optional<std::vector<PciPages>> pages_;
 };
 
 } // namespace iomemgrant

@@ -22,6 +22,10 @@ struct Candidate {
 	const PciBar& bar() const { return device.bar(region.bar); }
 	/// Machine address of the first byte.
 	std::uint64_t address() const { return bar().first_page() + region.offset; }
+	/// Machine address of a grant that meets this one.
+	std::uint64_t address_of(const Grant& grant) const;
+	/// Whether a page of @grant is one of these.
+	bool meets(const Grant& grant) const;
 };
 
 /// What speaks against a grant.
@@ -40,20 +44,18 @@ struct Situation {
 	ModuleInfo module;
 	std::vector<Grant> grants;
 	GrantTableSize grant_table;
+	/// Of the domain that is to be granted something, if known.
+	std::optional<MaptrackLimit> maptrack;
 	/// References asked for by the other regions of the same command.
 	std::uint64_t other_refs = 0;
 };
-Situation survey(Host& host);
+Situation survey(Host& host, const DomainInfo& domain);
 
 /// Everything that speaks against granting @candidate to @domain, the gravest first.  The kernel
-/// module judges again; this exists to give reasons, and to give all of them.
+/// module judges again; this exists to give reasons, and to give all of them.  @allow is what the
+/// user has named; what this machine's policy overrides comes on top.
 std::vector<Finding> judge(Host& host, const Situation& situation, Domains& domains,
 	const Candidate& candidate, const DomainInfo& domain, const AllowSet& allow);
-
-/// References that fit in one page of the grant table.
-std::uint32_t refs_per_frame(std::uint32_t gnttab_version);
-/// References of dom0 left for its ordinary drivers.
-inline constexpr std::uint32_t reserved_refs = 1024;
 
 /// What an errno of the module's GRANT call means for this request.  Only the kernel's word
 /// counts; this makes a sentence of it.

@@ -3,6 +3,7 @@
 #define IOMEMGRANT_XENSTORE_H
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -43,6 +44,13 @@ public:
 	virtual void remove(const std::string& path) = 0;
 };
 
+/// What xenstored lets a domain have, and what it has.  Absent: this xenstored does not say.
+struct XenStoreQuota {
+	std::optional<std::uint64_t> max_nodes;
+	std::optional<std::uint64_t> nodes;
+	std::optional<std::uint64_t> max_node_size;
+};
+
 /// Keeps a watch registered while it lives.
 class XenStoreWatch
 {
@@ -62,6 +70,8 @@ public:
 	virtual std::vector<std::string> directory(const std::string& path) = 0;
 	virtual void write(const std::string& path, const std::string& value) = 0;
 	virtual NodePermissions permissions(const std::string& path) = 0;
+	/// Dom0 alone may ask; the domain without privilege is @domid.
+	virtual XenStoreQuota quota(Domid domid) = 0;
 
 	/// Runs @body in a transaction and commits it.  When xenstored reports a conflict, @body is
 	/// run again, a bounded number of times.  When @body throws, nothing has changed.

@@ -27,6 +27,8 @@ struct AllowBit {
 	std::uint32_t bit;
 };
 
+static_assert(module_api_version == IOMEMGRANT_API_VERSION);
+
 // Only the checks the kernel makes have a bit.
 constexpr AllowBit allow_bits[] = {
 	{AllowClass::driver_bound, IOMEMGRANT_ALLOW_DRIVER_BOUND},
@@ -115,6 +117,8 @@ public:
 			.max_refs = info.max_refs,
 			.nr_refs = info.nr_refs,
 			.nr_grants = info.nr_grants,
+			// An older module leaves these fields alone, and has the default.
+			.headroom = info.refs_per_frame ? info.headroom : ModuleInfo().headroom,
 		};
 	}
 

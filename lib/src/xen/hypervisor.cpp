@@ -15,7 +15,9 @@ extern "C" {
 
 #include <iomemgrant/error.h>
 
+#include "../libxl_config.h"
 #include "handle.h"
+#include "hypfs.h"
 #include "logger.h"
 
 namespace iomemgrant
@@ -47,6 +49,7 @@ DomainInfo decode(const xc_dominfo_t& info)
 	domain.dying = info.dying;
 	domain.paused = info.paused;
 	domain.shutdown = info.shutdown;
+	domain.suspended = info.shutdown && info.shutdown_reason == SHUTDOWN_suspend;
 	return domain;
 }
 
@@ -77,9 +80,14 @@ public:
 		if (xc_physinfo(handle_.get(), &physinfo) < 0)
 			throw Error::from_errno(errno, "ask Xen what the machine can do");
 		extra[sizeof(extra) - 1] = 0;
+		xen_commandline_t line{};
+		// Only for giving better advice.
+		(void)xc_version(handle_.get(), XENVER_commandline, &line);
+		line[sizeof(line) - 1] = 0;
 		return {
 			.version = fmt::format("{}.{}{}", version >> 16, version & 0xffff, extra),
 			.iommu = (physinfo.capabilities & XEN_SYSCTL_PHYSCAP_directio) != 0,
+			.command_line = line,
 		};
 	}
 
@@ -125,6 +133,25 @@ public:
 				fmt::format("Xen does not tell the grant table size of domain {} ({})",
 					id.value(), query.status));
 		return {query.nr_frames, query.max_nr_frames};
+	}
+
+	std::optional<MaptrackLimit> maptrack_limit(const DomainInfo& domain) override
+	{
+		using Source = MaptrackLimit::Source;
+		if (const auto frames = configured_maptrack_frames(domain))
+			return MaptrackLimit{*frames, Source::domain_config};
+		if (const auto frames = read_parameter(logger_, "gnttab_max_maptrack_frames"))
+			return MaptrackLimit{*frames, Source::xen_default};
+		return std::nullopt;
+	}
+
+	std::uint64_t populate_on_demand(Domid id) override
+	{
+		std::uint64_t all = 0, cached = 0, entries = 0;
+		// A domain for which Xen cannot answer has none.
+		if (xc_domain_get_pod_target(handle_.get(), id.value(), &all, &cached, &entries) < 0)
+			return 0;
+		return entries;
 	}
 
 private:

@@ -3,6 +3,7 @@
 #include <iomemgrant/real.h>
 
 #include <cerrno>
+#include <sstream>
 #include <string_view>
 #include <thread>
 
@@ -100,6 +101,22 @@ void write_node(xs_handle* handle, xs_transaction_t transaction, const std::stri
 		    static_cast<unsigned>(value.size())))
 		return;
 	throw store_error(handle, errno, fmt::format("write XenStore node {}", path));
+}
+
+// From lines like "nodes            :       12 Nodes per domain".
+std::optional<std::uint64_t> number_after(const std::string& text, std::string_view name)
+{
+	std::istringstream lines(text);
+	std::string line;
+	while (std::getline(lines, line)) {
+		std::istringstream words(line);
+		std::string word;
+		char colon = 0;
+		std::uint64_t value = 0;
+		if (words >> word && word == name && words >> colon >> value && colon == ':')
+			return value;
+	}
+	return std::nullopt;
 }
 
 int permission_bits(NodePermission::Access access)
@@ -277,6 +294,16 @@ public:
 		return permissions;
 	}
 
+	XenStoreQuota quota(Domid domid) override
+	{
+		const auto limits = control("quota", {});
+		return {
+			.max_nodes = number_after(limits, "nodes"),
+			.nodes = number_after(control("quota", domid.str()), "nodes"),
+			.max_node_size = number_after(limits, "node-size"),
+		};
+	}
+
 	void transact(const std::function<void(XenStoreTransaction&)>& body) override
 	{
 		for (int i = 0; i < max_commits; i++) {
@@ -336,6 +363,15 @@ public:
 	}
 
 private:
+	// What a command of xenstore-control answers; nothing when this xenstored does not know it.
+	std::string control(const char* command, std::string argument)
+	{
+		const auto length = static_cast<unsigned>(argument.empty() ? 0 : argument.size() + 1);
+		const Malloced<char> answer(
+			xs_control_command(handle_.get(), command, argument.data(), length));
+		return answer ? answer.get() : "";
+	}
+
 	XsHandle handle_;
 	int wake_fd_;
 };

@@ -38,13 +38,28 @@ TEST(Doctor, tells_that_the_hypervisor_is_too_old)
 {
 	Guest guest;
 	guest.with_module();
-	guest.world.module_info = [] { return ModuleInfo(); };
+	guest.world.module_info = [] { return ModuleInfo{.api_version = 1}; };
 	const auto ran = guest.run({"doctor"});
 	EXPECT_EQ(ran.status, 9);
 	EXPECT_NE(ran.out.find("problem  hypervisor  this Xen cannot map granted device memory (no "
 			       "GNTMAP_iomem_map)\n"
 			       "                     hint: the host needs a hypervisor with "
 			       "xen-iomemgrant's patches\n"),
+		std::string::npos)
+		<< ran.out;
+}
+
+TEST(Doctor, tells_that_module_and_program_are_of_different_releases)
+{
+	Guest guest;
+	guest.with_module();
+	guest.world.module_info = [] { return ModuleInfo{.api_version = 2}; };
+	const auto ran = guest.run({"doctor"});
+	EXPECT_EQ(ran.status, 9);
+	EXPECT_NE(ran.out.find("problem  hypervisor  the module has API version 2, this program "
+			       "wants 1\n"
+			       "                     hint: install the module and the program of one "
+			       "release\n"),
 		std::string::npos)
 		<< ran.out;
 }

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#ifndef IOMEMGRANT_VERDICT_H
+#define IOMEMGRANT_VERDICT_H
+
+#include <optional>
+#include <vector>
+
+#include <iomemgrant/grant_options.h>
+#include <iomemgrant/grant_status.h>
+#include <iomemgrant/preflight.h>
+
+namespace iomemgrant
+{
+
+/// All that speaks against one region.
+struct Verdict {
+	RegionSpec spec;
+	/// Absent when there is no such region.
+	std::optional<Candidate> candidate;
+	/// What grant would stumble over first comes first.
+	std::vector<Finding> findings;
+
+	/// The first finding the user has not overridden.
+	const Error* refusal() const;
+};
+
+/// What would come of granting @verdicts' regions to @domain.  `grant` acts on it and `check`
+/// prints it, so that the two cannot differ.
+struct Judgement {
+	DomainInfo domain;
+	std::vector<Verdict> verdicts;
+	/// Exactly these regions are granted to this domain already: nothing is left to do, and
+	/// nothing speaks against that.  In their order.
+	std::optional<std::vector<GrantStatus>> granted;
+};
+
+/// Changes nothing.  Throws Error as resolve_grantee() does, and usage.
+Judgement judge_all(Host& host, Domains& domains, const DomainSpec& domain,
+	const std::vector<RegionSpec>& specs, const GrantOptions& options);
+
+} // namespace iomemgrant
+
+#endif

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#ifndef FAKE_MACHINE_H
+#define FAKE_MACHINE_H
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <iomemgrant/error.h>
+#include <xen-iomemgrant/commands.h>
+
+#include "fake_grant_device.h"
+#include "fake_hypervisor.h"
+#include "fake_xenstore.h"
+
+namespace iomemgrant
+{
+
+/// A dom0 with the guest web1 (5) and the devices of a sysfs tree.  Each layer can be broken: then
+/// asking for it throws what the real one would.
+class FakeMachine final : public Machine
+{
+public:
+	explicit FakeMachine(std::filesystem::path pci_root) : pci_(std::move(pci_root))
+	{
+		DomainInfo web1;
+		web1.id = Domid(5);
+		web1.uuid = *Uuid::parse("6f0c1d2e-0011-4000-8000-00163e000001");
+		grants.uuid = web1.uuid;
+		xen.list = {DomainInfo{}, web1};
+		xs.write("/local/domain/0/name", "Domain-0");
+		xs.write("/local/domain/5/name", "web1");
+	}
+
+	void require_control_domain() override { fail(no_control); }
+	GrantDevice& device() override { return fail(no_device), grants; }
+	XenStore& store() override { return fail(no_store), xs; }
+	Hypervisor& hypervisor() override { return fail(no_hypervisor), xen; }
+	const PciDevices& pci() override { return pci_; }
+	const Policy& policy() override
+	{
+		if (!policy_) {
+			policy_.emplace();
+			for (const auto& file : policy_files)
+				policy_->add_file(file);
+		}
+		return *policy_;
+	}
+	void add_policy_file(const std::string& path) override { policy_files.push_back(path); }
+	SystemFacts system() override { return facts; }
+	Host& host() override
+	{
+		require_control_domain();
+		host_.emplace(Host{.device = device(),
+			.store = store(),
+			.hypervisor = hypervisor(),
+			.pci = pci_});
+		host_->policy = [this]() -> const Policy& { return policy(); };
+		host_->now = [this] { return xs.time; };
+		return *host_;
+	}
+
+	FakeGrantDevice grants;
+	FakeXenStore xs;
+	FakeHypervisor xen;
+	SystemFacts facts{.raw_io = true,
+		.lockdown = "none",
+		.module_loaded = true,
+		.module_node = true,
+		.devtmpfs = true,
+		.udev = true};
+	std::vector<std::string> policy_files;
+	/// What asking for this layer throws.
+	std::optional<Error> no_control, no_device, no_store, no_hypervisor;
+
+private:
+	static void fail(const std::optional<Error>& error)
+	{
+		if (error)
+			throw Error(*error);
+	}
+
+	PciDevices pci_;
+	std::optional<Policy> policy_;
+	std::optional<Host> host_;
+};
+
+/// What a run of the program left.
+struct Ran {
+	int status = 0;
+	std::string out;
+	std::string err;
+};
+
+inline Ran run_on(Machine& machine, const std::vector<std::string>& arguments)
+{
+	Ran ran;
+	ran.status = run_command_line(
+		arguments, machine, [&](std::string_view text) { ran.out += text; },
+		[&](std::string_view text) { ran.err += text; }, false);
+	return ran;
+}
+
+} // namespace iomemgrant
+
+#endif

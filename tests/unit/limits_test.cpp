@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <filesystem>
+#include <fstream>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <iomemgrant/limits.h>
+
+#include "../../lib/src/libxl_config.h"
+#include "fake/fake_machine.h"
+#include "pci_tree.h"
+
+using namespace iomemgrant;
+
+namespace
+{
+
+class LimitsTest : public testing::Test
+{
+protected:
+	LimitsTest()
+	{
+		tree.add("0000:03:00.0").memory64(0, 0x400000000000 >> 4, 16ULL << 30);
+		machine.grants.facts.max_pages = 1 << 20;
+		machine.grants.facts.max_refs = 1 << 20;
+		machine.grants.facts.headroom = 2;
+	}
+
+	Ran run(const std::vector<std::string>& arguments) { return run_on(machine, arguments); }
+
+	PciTree tree;
+	FakeMachine machine{tree.root()};
+};
+
+} // namespace
+
+TEST_F(LimitsTest, each_limit_has_a_row_with_the_region_that_still_fits)
+{
+	const auto ran = run({"limits", "web1"});
+	EXPECT_EQ(ran.status, 0);
+	EXPECT_EQ(ran.out,
+		"dom0  grant frames  11 used / 64 max      (v1, 27136 refs free, 1024 kept for PV "
+		"drivers)  -> max new region 102M\n"
+		"dom0  module        0 used / 1048576 max  (references; at most 1048576 in one "
+		"grant)       -> max new region 4G\n"
+		"web1  maptrack      1024 frames max       (262144 maps)                           "
+		"         -> max new region 1G\n"
+		"web1  XenStore      12 nodes / 1000 max   (2048 bytes in a node)                  "
+		"         -> max new grants 141\n"
+		"maptrack: Xen's default for new domains (gnttab_max_maptrack_frames); the guest's "
+		"own is not told\n"
+		"largest new region: 102M, bounded by the grant-table; for more: boot Xen with "
+		"gnttab_max_frames=128\n");
+}
+
+TEST_F(LimitsTest, json_has_the_same_numbers)
+{
+	const auto document = Json::parse(run({"limits", "web1", "--json"}).out);
+	EXPECT_EQ(document["schema"], "xen-iomemgrant/limits/1");
+	EXPECT_EQ(document["dom0"]["grant_table"]["free_refs"], 27136);
+	EXPECT_EQ(document["dom0"]["grant_table"]["kept_refs"], 1024);
+	EXPECT_EQ(document["dom0"]["grant_table"]["max_region"], 102 << 20);
+	EXPECT_EQ(document["dom0"]["grant_table"]["raise"], "boot Xen with gnttab_max_frames=128");
+	EXPECT_EQ(document["domain"]["name"], "web1");
+	EXPECT_EQ(document["domain"]["maptrack"]["max_maps"], 262144);
+	EXPECT_EQ(document["domain"]["maptrack"]["source"], "xen-default");
+	EXPECT_EQ(document["domain"]["maptrack"]["max_region"], 1 << 30);
+	EXPECT_EQ(document["domain"]["xenstore"]["max_grants"], (1000 - 12) / 7);
+	EXPECT_EQ(document["max_region"], 102 << 20);
+	EXPECT_EQ(document["bound_by"], "grant-table");
+	// Without a domain, every key all the same.
+	const auto alone = Json::parse(run({"limits", "--json"}).out);
+	EXPECT_TRUE(alone["domain"].is_null());
+	EXPECT_EQ(alone["max_region"], 102 << 20);
+}
+
+TEST_F(LimitsTest, what_is_not_told_is_said_to_be_unknown)
+{
+	machine.xen.maptrack.reset();
+	machine.xs.quotas = {};
+	const auto ran = run({"limits", "web1"});
+	EXPECT_NE(ran.out.find("web1  maptrack      not known"), std::string::npos) << ran.out;
+	EXPECT_NE(ran.out.find("(xenstored does not tell)\n"), std::string::npos) << ran.out;
+	const auto document = Json::parse(run({"limits", "web1", "--json"}).out);
+	EXPECT_TRUE(document["domain"]["maptrack"]["max_frames"].is_null());
+	EXPECT_TRUE(document["domain"]["maptrack"]["max_region"].is_null());
+	EXPECT_TRUE(document["domain"]["xenstore"]["max_grants"].is_null());
+}
+
+TEST_F(LimitsTest, the_smallest_one_bounds_and_says_what_to_raise)
+{
+	const auto last_line = [&] {
+		const auto out = run({"limits", "web1"}).out;
+		return out.substr(out.rfind("largest"));
+	};
+	EXPECT_EQ(last_line(),
+		"largest new region: 102M, bounded by the grant-table; for more: boot "
+		"Xen with gnttab_max_frames=128\n");
+	machine.grants.facts.max_pages = 1024;
+	EXPECT_EQ(last_line(),
+		"largest new region: 4M, bounded by the module; for more: echo 2048 > "
+		"/sys/module/xen_iomemgrant/parameters/max_pages\n");
+	machine.grants.facts.max_refs = 512;
+	EXPECT_EQ(last_line(),
+		"largest new region: 2M, bounded by the module; for more: echo 1024 > "
+		"/sys/module/xen_iomemgrant/parameters/max_refs\n");
+	machine.xen.maptrack = MaptrackLimit{1, MaptrackLimit::Source::domain_config};
+	EXPECT_EQ(last_line(),
+		"largest new region: 1M, bounded by the maptrack; for more: set "
+		"max_maptrack_frames=2 in the guest's configuration, and boot Xen with "
+		"gnttab_max_maptrack_frames=2 or more\n");
+	EXPECT_EQ(run({"limits", "-q", "web1"}).out, "1M\n");
+}
+
+TEST_F(LimitsTest, the_headroom_is_never_more_than_half_and_is_never_taken)
+{
+	machine.xen.table = {0, 8};
+	machine.grants.facts.headroom = 100;
+	const auto limits = measure_limits(machine.host(), std::nullopt);
+	EXPECT_EQ(kept_refs(limits.module, limits.table), 4 * 512U);
+	EXPECT_EQ(most_refs(limits.module, limits.table), 4 * 512U - 8);
+	EXPECT_EQ(limits.table_pages(), 4 * 512U - 8);
+	machine.xen.table = {8, 8};
+	EXPECT_EQ(measure_limits(machine.host(), std::nullopt).table_pages(), 0U);
+}
+
+TEST_F(LimitsTest, what_fits_is_granted_and_one_page_more_is_refused)
+{
+	machine.xen.table = {0, 64};
+	const auto most = most_refs(machine.grants.facts, machine.xen.table);
+	const auto region = [](std::uint64_t pages) {
+		return fmt::format("03:00.0/0@0+{:#x}", pages * 4096);
+	};
+	EXPECT_EQ(run({"check", "web1", region(most)}).status, 0);
+	EXPECT_EQ(run({"check", "web1", region(most + 1)}).status, 7);
+	machine.xen.table = {0, 100000};
+	machine.xen.maptrack = MaptrackLimit{2, MaptrackLimit::Source::domain_config};
+	EXPECT_EQ(run({"check", "web1", region(512)}).status, 0);
+	auto ran = run({"grant", "web1", region(513)});
+	EXPECT_EQ(ran.status, 7);
+	EXPECT_EQ(ran.err,
+		"xen-iomemgrant: error: 2052 KiB are 513 mappings; web1 can have 512 at once "
+		"(max_maptrack_frames=2) [maptrack-full]\n"
+		"hint: set max_maptrack_frames=3 in web1's config, and boot Xen with "
+		"gnttab_max_maptrack_frames=3 or more\n");
+	// Several regions of one command count together.
+	EXPECT_EQ(run({"check", "web1", "03:00.0/0@0+1M", "03:00.0/0@1M+1M", "03:00.0/0@2M+4K"})
+			  .status,
+		7);
+	machine.xen.maptrack.reset();
+	EXPECT_EQ(run({"check", "web1", region(513)}).status, 0);
+}
+
+TEST_F(LimitsTest, an_unknown_domain_and_a_missing_layer_fail_as_everywhere)
+{
+	EXPECT_EQ(run({"limits", "web9"}).status, 3);
+	machine.no_device = Error(kind::no_module, "/dev/xen/iomemgrant is missing");
+	EXPECT_EQ(run({"limits"}).status, 9);
+}
+
+TEST(LibxlConfig, the_limit_is_read_from_what_libxl_keeps)
+{
+	const PciTree folder;
+	DomainInfo web1;
+	web1.id = Domid(5);
+	web1.uuid = *Uuid::parse("6f0c1d2e-0011-4000-8000-00163e000001");
+	const auto with = [&](const std::string& text) {
+		std::ofstream(folder.root() /
+			      "userdata-d.5.6f0c1d2e-0011-4000-8000-00163e000001.libxl-json")
+			<< text;
+		return configured_maptrack_frames(web1, folder.root());
+	};
+	EXPECT_EQ(configured_maptrack_frames(web1, folder.root()), std::nullopt);
+	EXPECT_EQ(with(R"({"c_info":{"type":"pv"},"b_info":{"max_maptrack_frames":4096}})"), 4096U);
+	EXPECT_EQ(with(R"({"b_info":{"max_maptrack_frames":0}})"), 0U);
+	EXPECT_EQ(with(R"({"b_info":{}})"), std::nullopt);
+	EXPECT_EQ(with(R"({"b_info":{"max_maptrack_frames":4294967295}})"), std::nullopt);
+	EXPECT_EQ(with(R"({"b_info":{"max_maptrack_frames":"many"}})"), std::nullopt);
+	EXPECT_EQ(with(R"([1])"), std::nullopt);
+	EXPECT_EQ(with("no json"), std::nullopt);
+}
