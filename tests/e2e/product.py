@@ -3,6 +3,11 @@
 
 import json
 import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "schema"))
+import schemas  # noqa: E402
 
 SCHEMA = re.compile(r"xen-iomemgrant/[a-z]+/1")
 
@@ -32,6 +37,7 @@ class Granter:
 
     def json(self, arguments):
         document = json.loads(self.run(f"--json {arguments}").check().out)
+        schemas.validate(document)
         assert SCHEMA.fullmatch(document["schema"]) and document["ok"] is True
         return document
 

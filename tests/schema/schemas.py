@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Whether a JSON document of xen-iomemgrant is what its schema says."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+
+DIRECTORY = Path(__file__).resolve().parents[2] / "schema"
+
+
+def load():
+    """All schemas by their id, `urn:xen-iomemgrant:list:1`."""
+    schemas = {}
+    for path in DIRECTORY.glob("*.json"):
+        schema = json.loads(path.read_text())
+        jsonschema.Draft202012Validator.check_schema(schema)
+        assert schema["$id"] == f"urn:xen-iomemgrant:{path.stem.rpartition('-')[0]}:1", path
+        schemas[schema["$id"]] = schema
+    return schemas
+
+
+SCHEMAS = load()
+
+
+def validate(document):
+    """Raise unless the document has a schema and is as it says."""
+    schema = SCHEMAS["urn:" + document["schema"].replace("/", ":")]
+    resolver = jsonschema.RefResolver.from_schema(schema, store=SCHEMAS)
+    jsonschema.Draft202012Validator(schema, resolver=resolver).validate(document)
