@@ -53,7 +53,7 @@ class Bench:
 
     def __init__(self, xen=None, products=None, devices=(), ivshmem_size=1 << 20, hvm=False,
                  xen_options="", dom0_options="", memory="3G", cpus=2, cpu="qemu64,+svm,+npt", iommu=False,
-                 boot_timeout=300, life=3600, logs=None):
+                 accel="tcg,thread=multi", boot_timeout=300, life=3600, logs=None):
         self.logs = Path(logs or tempfile.mkdtemp(prefix="xen-iomemgrant-bench-"))
         self.logs.mkdir(parents=True, exist_ok=True)
         self._temporary_logs = logs is None
@@ -68,14 +68,14 @@ class Bench:
         self._qemu = None
         try:
             self._start(xen, products, devices, ivshmem_size, hvm, xen_options, dom0_options, memory, cpus, cpu,
-                        iommu, life)
+                        iommu, accel, life)
             self._wait_for_dom0(boot_timeout)
         except BaseException:
             self.close()
             raise
 
     def _start(self, xen, products, devices, ivshmem_size, hvm, xen_options, dom0_options, memory, cpus, cpu,
-               iommu, life):
+               iommu, accel, life):
         d = self._directory
         initrd = images.Images(products, hvm).dom0(d)
         self.ivshmem_file = d / "ivshmem"
@@ -86,7 +86,7 @@ class Bench:
         dom0_line = f"console=hvc0 loglevel=5 panic=-1 {dom0_options}"
         arguments = [
             "qemu-system-x86_64", "-machine", "q35", "-cpu", cpu, "-smp", str(cpus), "-m", memory,
-            "-accel", "tcg,thread=multi", "-display", "none", "-vga", "none", "-nic", "none", "-no-reboot",
+            "-accel", accel, "-display", "none", "-vga", "none", "-nic", "none", "-no-reboot",
             "-monitor", "none", "-serial", "stdio",
             "-serial", f"unix:{d}/shell,server=on,wait=off",
             "-qmp", f"unix:{d}/qmp,server=on,wait=off",
