@@ -27,7 +27,7 @@ static DEFINE_MUTEX(command_lock);
 
 static const struct hvtest_command *const tables[] = {
 	hvtest_granter_commands, hvtest_mapper_commands,  hvtest_memory_commands,
-	hvtest_pagetable_commands, hvtest_stress_commands,
+	hvtest_pagetable_commands, hvtest_stress_commands,  hvtest_race_commands,
 };
 
 void hvtest_say(struct hvtest_reply *r, const char *fmt, ...)

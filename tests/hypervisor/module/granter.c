@@ -10,6 +10,7 @@
  * "version 2" Linux still believes in version 1: use only the raw commands until "version 1".
  */
 #include <linux/errno.h>
+#include <linux/jiffies.h>
 #include <linux/slab.h>
 #include <linux/types.h>
 
@@ -281,25 +282,25 @@ static int cmd_end_raw(struct hvtest_reply *r, const struct hvtest_args *a)
 }
 
 /*
- * end_witness REF ROUNDS VA WORDS: tries to end until it succeeds, then reads the WORDS words at
- * VA twice with a pause between.  A word that moved is an access after the end.
+ * end_witness REF MILLISECONDS VA WORDS: tries to end until it succeeds, then reads the WORDS words
+ * at VA twice with a pause between.  A word that moved is an access after the end.
  */
 static int cmd_end_witness(struct hvtest_reply *r, const struct hvtest_args *a)
 {
 	unsigned int i, words = min_t(u64, a->v[3], 64);
 	u32 before[64], after;
+	unsigned long until = jiffies + msecs_to_jiffies(a->v[1]);
 	int moved = 0, rc = 0;
 	u64 n;
 
-	for (n = 0; n < a->v[1]; n++) {
-		if (gnttab_try_end_foreign_access(a->v[0]))
-			break;
+	for (n = 1; !gnttab_try_end_foreign_access(a->v[0]); n++) {
+		if (time_after(jiffies, until)) {
+			hvtest_say(r, "rc=0 ended=0 tries=%llu", n);
+			return 0;
+		}
+		/* Only so that others run; a longer pause would miss the moments. */
 		if (!(n & 1023))
 			cond_resched();
-	}
-	if (n == a->v[1]) {
-		hvtest_say(r, "rc=0 ended=0 tries=%llu", n);
-		return 0;
 	}
 	for (i = 0; i < words; i++)
 		rc |= hvtest_peek(a->v[2] + i * 4, &before[i]);
@@ -341,7 +342,7 @@ const struct hvtest_command hvtest_granter_commands[] = {
 	{ "flags", "REF SET CLEAR", 3, 3, cmd_flags },
 	{ "end", "REF", 1, 1, cmd_end },
 	{ "end_raw", "REF", 1, 1, cmd_end_raw },
-	{ "end_witness", "REF TRIES VA WORDS", 4, 4, cmd_end_witness },
+	{ "end_witness", "REF MS VA WORDS", 4, 4, cmd_end_witness },
 	{ "table_frame", "", 0, 0, cmd_table_frame },
 	{ "swap", "REF REF", 2, 2, cmd_swap },
 	{ }

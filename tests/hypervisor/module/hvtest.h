@@ -49,6 +49,7 @@ extern const struct hvtest_command hvtest_mapper_commands[];
 extern const struct hvtest_command hvtest_memory_commands[];
 extern const struct hvtest_command hvtest_pagetable_commands[];
 extern const struct hvtest_command hvtest_stress_commands[];
+extern const struct hvtest_command hvtest_race_commands[];
 
 __printf(2, 3) void hvtest_say(struct hvtest_reply *r, const char *fmt, ...);
 
@@ -71,6 +72,9 @@ s16 hvtest_map(u16 dom, u32 ref, u32 flags, u64 addr, u32 *handle, u64 *bus);
 s16 hvtest_unmap(u32 handle, u64 addr, u64 bus);
 
 void hvtest_stress_exit(void);
+
+/* A NOP bench/count_insns.c notes the passing of. */
+#define MARK(n)	asm volatile (".byte 0x0f, 0x1f, 0x80, " #n ", 'M', 'A', 'R'" ::: "memory")
 
 /* Flags of a kernel PTE over device memory: present, writable, accessed, dirty, uncached, no-execute. */
 #define HVTEST_PTE_UC \

@@ -82,13 +82,14 @@ static int cmd_replace(struct hvtest_reply *r, const struct hvtest_args *a)
 }
 
 /*
- * map_many DOM REF FLAGS ADDR COUNT: the same reference over and over, until one is refused.  ADDR
- * advances by a page per operation where it is not 0.
+ * map_many DOM REF FLAGS ADDR COUNT [STRIDE [KEEP]]: the same reference over and over, until one is
+ * refused.  ADDR advances by STRIDE, a page by default, where it is not 0.  They are unmapped again
+ * unless KEEP.
  */
 static int cmd_map_many(struct hvtest_reply *r, const struct hvtest_args *a)
 {
+	u64 i, n, bus, back = 0, stride = hvtest_arg(a, 5, PAGE_SIZE);
 	u32 *handles, handle;
-	u64 i, n, bus, back = 0;
 	s16 status = 0;
 
 	handles = kvmalloc_array(a->v[4], sizeof(*handles), GFP_KERNEL);
@@ -96,12 +97,12 @@ static int cmd_map_many(struct hvtest_reply *r, const struct hvtest_args *a)
 		return -ENOMEM;
 	for (n = 0; n < a->v[4]; n++) {
 		status = hvtest_map(a->v[0], a->v[1], a->v[2],
-				    a->v[3] ? a->v[3] + n * PAGE_SIZE : 0, &handle, &bus);
+				    a->v[3] ? a->v[3] + n * stride : 0, &handle, &bus);
 		if (status)
 			break;
 		handles[n] = handle;
 	}
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n && !hvtest_arg(a, 6, 0); i++)
 		back += !hvtest_unmap(handles[i], 0, 0);
 	hvtest_say(r, "rc=0 mapped=%llu status=%d unmapped=%llu", n, status, back);
 	kvfree(handles);
@@ -230,6 +231,7 @@ static int cmd_loop(struct hvtest_reply *r, const struct hvtest_args *a)
 	u32 handle;
 
 	start = rdtsc_ordered();
+	MARK(1);
 	for (i = 0; i < a->v[0]; i++) {
 		t = rdtsc_ordered();
 		if (hvtest_map(a->v[1], a->v[2], a->v[3], hvtest_arg(a, 4, 0), &handle, &bus))
@@ -241,6 +243,7 @@ static int cmd_loop(struct hvtest_reply *r, const struct hvtest_args *a)
 		if (!(i & 63))
 			cond_resched();
 	}
+	MARK(2);
 	hvtest_say(r, "rc=0 bad=%llu ticks=%llu worst=%llu", bad, rdtsc_ordered() - start, worst);
 	return 0;
 }
@@ -255,6 +258,7 @@ static int cmd_loop_copy(struct hvtest_reply *r, const struct hvtest_args *a)
 	if (!page)
 		return -ENOMEM;
 	start = rdtsc_ordered();
+	MARK(3);
 	for (i = 0; i < a->v[0]; i++) {
 		op = (struct gnttab_copy){
 			.flags = GNTCOPY_source_gref, .len = 1024, .status = 99,
@@ -265,6 +269,7 @@ static int cmd_loop_copy(struct hvtest_reply *r, const struct hvtest_args *a)
 		if (!(i & 63))
 			cond_resched();
 	}
+	MARK(4);
 	hvtest_say(r, "rc=0 bad=%llu ticks=%llu", bad, rdtsc_ordered() - start);
 	free_page(page);
 	return 0;
@@ -327,7 +332,7 @@ const struct hvtest_command hvtest_mapper_commands[] = {
 	{ "unmap", "HANDLE [ADDR [BUS]]", 1, 3, cmd_unmap },
 	{ "unmap_all", "FIRST LAST", 2, 2, cmd_unmap_all },
 	{ "replace", "HANDLE ADDR NEW", 3, 3, cmd_replace },
-	{ "map_many", "DOM REF FLAGS ADDR COUNT", 5, 5, cmd_map_many },
+	{ "map_many", "DOM REF FLAGS ADDR COUNT [STRIDE [KEEP]]", 5, 7, cmd_map_many },
 	{ "map_torn", "DOM REF FLAGS ADDR COUNT TORN", 6, 6, cmd_map_torn },
 	{ "unmap_torn", "DOM REF FLAGS ADDR COUNT", 5, 5, cmd_unmap_torn },
 	{ "copy", "FLAGS SDOM SREF|FRAME SOFF DDOM DREF|FRAME DOFF LENGTH", 8, 8, cmd_copy },

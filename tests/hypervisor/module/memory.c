@@ -183,6 +183,14 @@ static int cmd_poke(struct hvtest_reply *r, const struct hvtest_args *a)
 	return 0;
 }
 
+/* wbinvd: the instruction itself; a PV domain's is Xen's to carry out or to ignore */
+static int cmd_wbinvd(struct hvtest_reply *r, const struct hvtest_args *a)
+{
+	wbinvd();
+	hvtest_say(r, "rc=0");
+	return 0;
+}
+
 void hvtest_memory_exit(void)
 {
 	while (nr_holes) {
@@ -200,5 +208,6 @@ const struct hvtest_command hvtest_memory_commands[] = {
 	{ "iounmap", "VA", 1, 1, cmd_iounmap },
 	{ "peek", "VA", 1, 1, cmd_peek },
 	{ "poke", "VA VALUE", 2, 2, cmd_poke },
+	{ "wbinvd", "", 0, 0, cmd_wbinvd },
 	{ }
 };

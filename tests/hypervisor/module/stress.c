@@ -3,12 +3,10 @@
  * Threads that fight over one grant, with a fixed seed and a bound.
  *
  * "stress": one thread maps and unmaps; the others add, use and drop page-table entries of the
- * granted frame in slots of their own.  A slot's "held" word is odd exactly while its entry is
+ * granted frame in slots of their own, and have none for a moment now and then.  A slot's "held" word is odd exactly while its entry is
  * certainly present: set after the add succeeded, cleared before the drop begins.  So a slot held,
  * with the same word, before and after an unmap that answered okay is proof of a broken promise.
  * While it holds, a thread counts up its own word of the page, which dom0 watches.
- *
- * "race_unmap": two threads on two CPUs unmap one handle at the same moment; one may win.
  */
 #include <linux/atomic.h>
 #include <linux/cpu.h>
@@ -87,10 +85,18 @@ static void drop(struct worker *w, struct slot *s)
 	w->drops++;
 }
 
+static void drop_all(struct worker *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_SLOTS; i++)
+		if (w->slots[i].present)
+			drop(w, &w->slots[i]);
+}
+
 static int worker_fn(void *data)
 {
 	struct worker *w = data;
-	unsigned int i;
 	u32 count = 0;
 
 	while (!over()) {
@@ -105,11 +111,14 @@ static int worker_fn(void *data)
 		} else {
 			w->writes++;
 		}
+		/* Without such moments the last unmap would hardly ever succeed. */
+		if (next_random(&w->random) % 64 == 0) {
+			drop_all(w);
+			usleep_range(100, 3000);
+		}
 		cond_resched();
 	}
-	for (i = 0; i < NR_SLOTS; i++)
-		if (w->slots[i].present)
-			drop(w, &w->slots[i]);
+	drop_all(w);
 	atomic_dec(&st.running);
 	return 0;
 }
@@ -181,6 +190,9 @@ static int mapper_fn(void *data)
 			i--;
 			unmap_once(handles[i], i == 0);
 		}
+		/* Now and then nobody has the grant for a while, and dom0 may get to end it. */
+		if (next_random(&st.random) & 1)
+			usleep_range(200, 2000);
 		cond_resched();
 	}
 	atomic_dec(&st.running);
@@ -257,68 +269,6 @@ static int cmd_stress_result(struct hvtest_reply *r, const struct hvtest_args *a
 	return 0;
 }
 
-static struct {
-	atomic_t gate;
-	u32 handle;
-	s16 status[2];
-	atomic_t done;
-	u64 rounds;
-} race;
-
-static int racer_fn(void *data)
-{
-	unsigned long me = (unsigned long)data;
-	u64 round;
-
-	for (round = 1; round <= race.rounds; round++) {
-		while (atomic_read(&race.gate) != round && !kthread_should_stop())
-			cpu_relax();
-		race.status[me] = hvtest_unmap(READ_ONCE(race.handle), 0, 0);
-		atomic_inc(&race.done);
-	}
-	return 0;
-}
-
-/* race_unmap DOM REF FLAGS ADDR ROUNDS: needs two CPUs */
-static int cmd_race_unmap(struct hvtest_reply *r, const struct hvtest_args *a)
-{
-	u64 n, bus, one = 0, bad = 0, none = 0, both = 0;
-	struct task_struct *other;
-	unsigned int cpu;
-	u32 handle;
-	s16 status = 0;
-
-	if (num_online_cpus() < 2) {
-		hvtest_say(r, "rc=%d", -ENODEV);
-		return 0;
-	}
-	atomic_set(&race.gate, 0);
-	atomic_set(&race.done, 0);
-	race.rounds = a->v[4];
-	migrate_disable();
-	cpu = smp_processor_id() ? 0 : 1;
-	other = kthread_create(racer_fn, (void *)1, "hvtest-race");
-	kthread_bind(other, cpu);
-	wake_up_process(other);
-	for (n = 1; n <= race.rounds; n++) {
-		status = hvtest_map(a->v[0], a->v[1], a->v[2], a->v[3], &handle, &bus);
-		/* A refused map leaves a handle nobody has: both racers then fail, and it shows. */
-		WRITE_ONCE(race.handle, status ? ~0u : handle);
-		atomic_set(&race.gate, n);
-		race.status[0] = hvtest_unmap(READ_ONCE(race.handle), 0, 0);
-		while (atomic_read(&race.done) != n)
-			cpu_relax();
-		one += !race.status[0] != !race.status[1];
-		both += !race.status[0] && !race.status[1];
-		none += race.status[0] && race.status[1];
-		bad += race.status[0] == GNTST_bad_handle || race.status[1] == GNTST_bad_handle;
-	}
-	migrate_enable();
-	hvtest_say(r, "rc=0 rounds=%llu one=%llu both=%llu none=%llu bad_handle=%llu map=%d", n - 1,
-		   one, both, none, bad, status);
-	return 0;
-}
-
 void hvtest_stress_exit(void)
 {
 	WRITE_ONCE(st.stop, true);
@@ -329,6 +279,5 @@ void hvtest_stress_exit(void)
 const struct hvtest_command hvtest_stress_commands[] = {
 	{ "stress", "DOM REF ADDR FRAME SEED MS WORKERS", 7, 7, cmd_stress },
 	{ "stress_result", "[STOP]", 0, 1, cmd_stress_result },
-	{ "race_unmap", "DOM REF FLAGS ADDR ROUNDS", 5, 5, cmd_race_unmap },
 	{ }
 };

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A mapped grant: what else touches it, counting of page-table entries, ending it."""
+
+import time
+
+from lab import DEV, EAGAIN, GENERAL, HANDLE, IOMEM, OKAY, VIRT, case, drop, mapped
+
+
+@case("pv", "pvh", "dom0")
+def T20_T21_T22(m, g, check):
+    ref, a = mapped(m, g, m.edu)
+    page = g.one("page")["gfn"]
+    check("copy from", GENERAL, g.one(f"copy 1 0 {ref} 0 0x7ff0 {page} 0 64")["status"])
+    check("copy to", GENERAL, g.one(f"copy 2 0x7ff0 {page} 0 0 {ref} 0 64")["status"])
+    va = g.addr + 0x20000 if g.addr else g.one("window")["va"]
+    for what, flags in (("host_map", 2), ("device_map", 1), ("host_map readonly", 6)):
+        check(f"pinned: {what}", GENERAL, g.map(ref, flags, va)["status"])
+    drop(m, g, ref, a["handle"], check)
+    ref = m.grant(g, m.dom0.one("page")["gfn"])
+    o = g.map(ref, 2, va)
+    check("RAM mapped first", OKAY, o["status"])
+    check("then iomem", GENERAL, g.map(ref)["status"])
+    check("unmap RAM", OKAY, g.unmap(o["handle"], va))
+    check("end", 1, m.end(ref))
+
+
+@case("pv", "pvh", "dom0")
+def T23(m, g, check):
+    ref = m.grant(g, m.edu)
+    a = g.one(f"map_many 0 {ref} {IOMEM} {g.addr} 200")
+    check("one past the limit", GENERAL, a["status"])
+    check("between 100 and 130 maps", True, 100 <= a["mapped"] <= 130)
+    check("all unmapped", a["mapped"], a["unmapped"])
+    check("end", 1, m.end(ref))
+
+
+@case("pv", "pvh", "dom0")
+def T24_T25(m, g, check):
+    ref, a = mapped(m, g, m.edu)
+    spare = m.grant(g, m.edu + 1)
+    check("version change with a pin", -16, m.dom0.one("version 2")["rc"])
+    check("swap", EAGAIN, m.dom0.one(f"swap {ref} {spare}")["status"])
+    check("cache_flush fails", True, g.one(f"cache_flush {m.edu << 12} 1")["rc"] < 0)
+    check("transfer fails", True, g.one(f"transfer {m.edu} 0 {spare}")["status"] != 0)
+    drop(m, g, ref, a["handle"], check)
+    m.end(spare)
+
+
+@case("pv", "pvh", "dom0")
+def T26_T27_T28(m, g, check):
+    ref, a = mapped(m, g, m.edu)
+    h = a["handle"]
+    check("wrong dev_bus_addr", DEV, g.unmap(h, 0, (m.edu + 1) << 12))
+    check("wrong host_addr", VIRT, g.unmap(h, (g.addr or 0x1000) + 0x1000))
+    a = g.one(f"replace {h} 0 0x2000")
+    # Domains with a physmap may not use that operation at all.
+    check("unmap_and_replace", (-38, 99) if g.kind == "pvh" else (0, GENERAL), (a["rc"], a["status"]))
+    check("still mapped", 0, m.end(ref))
+    ref2 = m.grant(g, m.edu)
+    drop(m, g, ref, h, check)
+    m.end(ref2)
+    check("second unmap", HANDLE, g.unmap(h))
+    for handle in (0x123456, 0xffffffff):
+        check(f"handle {handle:#x}", HANDLE, g.unmap(handle))
+
+
+@case("pv", "pvh")
+def T29(m, g, check):
+    r1, a1 = mapped(m, g, m.edu)
+    r2 = m.grant(g, m.edu)
+    a2 = g.map(r2, addr=g.addr + 0x1000 if g.addr else 0)
+    rc, va = g.open(m.edu, g.addr + 0x1000 if g.addr else None)
+    check("first unmapped", OKAY, g.unmap(a1["handle"]))
+    check("access still works", 0x010000ed, g.peek(va))
+    check("first ends", 1, m.end(r1))
+    g.close(va)
+    drop(m, g, r2, a2["handle"], check)
+    if g.kind == "pv":
+        check("new entry refused", True, g.open(m.edu)[0] < 0)
+
+
+@case("static")
+def T30_T36(m, g, check):
+    frame = m.shm + 36
+    ref, a = mapped(m, g, frame)
+    rc, va = g.open(frame)
+    check("unmap does not wait", OKAY, g.unmap(a["handle"]))
+    check("static access remains", True, g.peek(va) >= 0)
+    check("end", 1, m.end(ref))
+    g.close(va)
+    frame += 1
+    rc, va = g.open(frame)
+    check("toolstack denies", 0, m.bench.dom0(f"toolstack deny {g.domid} {frame} 1").rc)
+    ref = m.grant(g, frame)
+    check("T36 grant over denied range", GENERAL, g.map(ref)["status"])
+    check("end", 1, m.end(ref))
+    g.close(va)
+
+
+@case("denied")
+def T36_denied_while_mapped(m, g, check):
+    """Static permission, then a grant, then no static permission: older entries are not in the count."""
+    frame = m.shm + 32
+    rc, stale = g.open(frame)
+    check("entry under static permission", 0, rc)
+    ref, a = mapped(m, g, frame)
+    rc, va = g.open(frame)
+    check("toolstack denies", 0, m.bench.dom0(f"toolstack deny {g.domid} {frame} 1").rc)
+    g.close(va)
+    check("old entry alive: unmap", EAGAIN, g.unmap(a["handle"]))
+    check("old entry alive: dom0 cannot end", 0, m.end(ref))
+    g.close(stale)
+    check("nothing proves that it is gone: unmap", EAGAIN, g.unmap(a["handle"]))
+    m.release("denied")
+    check("the guest's death does: dom0 ends", 1, m.end(ref))
+
+
+def still(m):
+    before = m.bench.shm_read(0, 4096)
+    time.sleep(0.3)
+    return before == m.bench.shm_read(0, 4096)
+
+
+@case("pv")
+def T31_T32(m, g, check):
+    frame = m.shm
+    ref, a = mapped(m, g, frame)
+    h = a["handle"]
+    rc, va = g.open(frame)
+    check("kernel entry: unmap", EAGAIN, g.unmap(h))
+    check("kernel entry: dom0 cannot end", 0, m.end(ref))
+    g.close(va)
+    job = g.guest.start(f"rm -f /run/go; hvt hold {frame:#x} /run/go")
+    job.wait_for_output("held")
+    check("user entry: unmap", EAGAIN, g.unmap(h))
+    check("user entry writes the device", False, still(m))
+    g.run("touch /run/go")
+    job.wait()
+    for how in ("filled before pinning", "mmu_update", "trapped write"):
+        l1 = g.one("l1")
+        i, value = l1["l1"], frame << 12 | 0x8000000000000000 | 0x7b
+        if how == "filled before pinning":
+            g.one(f"l1_fill {i} 3 5 {frame}")
+        check(f"unhooked L1, {how}: pin", 0, g.one(f"l1_pin {i}")["rc"])
+        if how == "mmu_update":
+            check("set", 0, g.one(f"mmu {l1['maddr'] + 24:#x} {value:#x}")["rc"])
+        elif how == "trapped write":
+            now = g.one(f"l1_write {i} 3 {value:#x}")["now"]     # Xen adjusts flags
+            check("set", (frame, 1), (now >> 12 & 0xfffffffff, now & 1))
+        check(f"unhooked L1, {how}: unmap", EAGAIN, g.unmap(h))
+        check("dom0 cannot end", 0, m.end(ref))
+        check("unpin", 0, g.one(f"l1_unpin {i}")["rc"])
+    l1 = g.one("l1")["l1"]
+    g.one(f"l1_fill {l1} 0 10 {frame}")
+    g.one(f"l1_fill {l1} 10 1 {m.shm + 200}")
+    check("pin with one bad entry", True, g.one(f"l1_pin {l1}")["rc"] < 0)
+    rc, va = g.open(frame)
+    g.close(va)
+    check("everything dropped: unmap", OKAY, g.unmap(h))
+    check("dom0 ends", 1, m.end(ref))
+    check("old address faults", -14, g.peek(va))
+    check("new entry refused", True, g.open(frame)[0] < 0)
+    check("user mmap refused", True, "mmap=" in g.run(f"hvt touch {frame:#x}").out)
+    check("device is left alone", True, still(m))
+
+
+@case("pv")
+def T33(m, g, check):
+    ref, a = mapped(m, g, m.shm)
+    job = g.guest.start(f"rm -f /run/go; hvt fork {m.shm:#x} 3 /run/go")
+    job.wait_for_output("held")
+    check("children hold it: unmap", EAGAIN, g.unmap(a["handle"]))
+    g.run("touch /run/go")
+    check("processes end", 0, job.wait())
+    drop(m, g, ref, a["handle"], check)
+
+
+@case("pv")
+def T34(m, g, check):
+    ref, a = mapped(m, g, m.edu)
+    base = 0x8000000000000063
+    va = g.one("window")["va"]
+    for what, bits in (("PCD", 0x10), ("PWT|PCD", 0x18), ("PAT", 0x80), ("PWT", 8)):
+        check(f"{what} on MMIO", 0, g.one(f"va {va} {m.edu} {base | bits:#x}")["rc"])
+        if what != "PWT":
+            ram = g.one("page")["gfn"]
+            check(f"{what} on RAM", -22, g.one(f"va {g.one('window')['va']} {ram} {base | bits:#x}")["rc"])
+    check("WB on MMIO", 0, g.one(f"va {va} {m.edu} {base:#x}")["rc"])
+    check("became UC", 0x18, g.one(f"pte {va}")["pte"] & 0x18)
+    g.close(va)
+    drop(m, g, ref, a["handle"], check)
+
+
+@case("pvh")
+def PHYSMAP(m, g, check):
+    """What the guest does to its own physmap cannot make the page outlive the grant."""
+    ref, a = mapped(m, g, m.edu)
+    gfn, page = g.addr >> 12, g.one("page")["pfn"]
+    for what, op, arg, at in (("remove it", 0, 0, gfn), ("move it elsewhere", 2, gfn, gfn + 9),
+                              ("own page over it", 2, page, gfn), ("shared info over it", 3, 0, gfn),
+                              ("grant table over it", 4, 0, gfn)):
+        check(what, True, g.one(f"physmap {op} {arg} {at}")["rc"] < 0)
+    check("give it back: none taken", 0, g.one(f"physmap 1 0 {gfn}")["rc"])
+    rc, va = g.open(m.edu)
+    check("still the device", 0x010000ed, g.peek(va))
+    g.close(va)
+    rc, va = g.open(m.edu, (gfn + 9) << 12)
+    check("not visible elsewhere", True, g.peek(va) != 0x010000ed)
+    g.close(va)
+    check("guest alive", "pvh", g.one("info")["type"])
+    drop(m, g, ref, a["handle"], check)
+    rc, va = g.open(m.edu)
+    check("gone", True, g.peek(va) != 0x010000ed)
+    g.close(va)
