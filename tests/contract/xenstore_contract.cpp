@@ -139,7 +139,7 @@ TEST_F(XenStoreContract, children_inherit_the_permissions_of_their_directory)
 
 TEST_F(XenStoreContract, making_a_directory_that_is_there_keeps_what_is_in_it)
 {
-	const NodePermissions permissions = {{Domid(5), none}, {Domid(0), read_only}};
+	const NodePermissions permissions = {{Domid(0), none}, {Domid(5), read_only}};
 	store.write(path("d/leaf"), "1");
 	store.transact([&](XenStoreTransaction& transaction) {
 		transaction.make_directory(path("d"), permissions);
