@@ -37,12 +37,13 @@ static void fill_entry(const struct grant *g, struct iomemgrant_entry *e)
 int grant_list(struct iomemgrant_list *list)
 {
 	struct iomemgrant_entry *entries = NULL;
-	u32 room, nr_refs, i, filled = 0;
+	u32 room, nr_refs, nr, filled, i;
 	struct grant *g;
 	int rc = 0;
 
 	if (list->reserved || (list->nr && list->entry_size < sizeof(*entries)))
 		return -EINVAL;
+again:
 	grant_count(&room, &nr_refs);
 	room = min(list->nr, room);
 	if (room) {
@@ -51,13 +52,20 @@ int grant_list(struct iomemgrant_list *list)
 			return -ENOMEM;
 	}
 	mutex_lock(&grants_lock);
-	list->nr = 0;
+	nr = filled = 0;
 	list_for_each_entry(g, &grants, node) {
 		if (filled < room)
 			fill_entry(g, &entries[filled++]);
-		list->nr++;
+		nr++;
 	}
 	mutex_unlock(&grants_lock);
+	/* One was made since they were counted: the caller had room for it, we had not. */
+	if (filled < min(list->nr, nr)) {
+		kvfree(entries);
+		entries = NULL;
+		goto again;
+	}
+	list->nr = nr;
 
 	for (i = 0; i < filled && !rc; i++) {
 		u64 at = list->entries + (u64)i * list->entry_size;
