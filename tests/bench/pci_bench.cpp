@@ -17,6 +17,11 @@ namespace
 
 constexpr unsigned nr_devices = 256;
 constexpr double bars_limit_ms = 50;
+#ifdef __OPTIMIZE__
+constexpr bool optimized = true;
+#else
+constexpr bool optimized = false;
+#endif
 
 const PciTree& machine_tree()
 {
@@ -83,9 +88,9 @@ int main(int argc, char** argv)
 	const auto begin = cpu_ms();
 	run({"bars"});
 	const auto took = cpu_ms() - begin;
-	std::printf("bars of %u devices, first run: %.1f ms of CPU, limit %.0f ms\n", nr_devices,
-		took, bars_limit_ms);
+	std::printf("bars of %u devices, first run: %.1f ms of CPU, limit %.0f ms%s\n", nr_devices,
+		took, bars_limit_ms, optimized ? "" : " (does not count: not optimized)");
 	benchmark::Initialize(&argc, argv);
 	benchmark::RunSpecifiedBenchmarks();
-	return took > bars_limit_ms;
+	return optimized && took > bars_limit_ms;
 }
