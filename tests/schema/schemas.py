@@ -25,6 +25,8 @@ SCHEMAS = load()
 
 def validate(document):
     """Raise unless the document has a schema and is as it says."""
-    schema = SCHEMAS["urn:" + document["schema"].replace("/", ":")]
+    name = "urn:" + document["schema"].replace("/", ":")
+    assert name in SCHEMAS, f"no schema {name}: a new document needs one in {DIRECTORY}"
+    schema = SCHEMAS[name]
     resolver = jsonschema.RefResolver.from_schema(schema, store=SCHEMAS)
     jsonschema.Draft202012Validator(schema, resolver=resolver).validate(document)
