@@ -42,7 +42,9 @@ def test_grant_killed_anywhere_is_listed_and_taken_back_by_one_revoke(bench, kin
 
 def test_revoke_killed_anywhere_is_listed_and_finished_by_the_next(bench, kind, guest, granter):
     lines = matrix(bench, f"revoke-{kind}", REVOKE, prepare=grant(bench, guest), some=3 if kind == "pv" else 9)
-    assert "signal 9, mapped\n" in lines and "signal 9, none\n" in lines
+    # The last that it says is the commit that ends it.
+    for state in ("mapped", "revoking", "orphaned"):
+        assert f"signal 9, {state}\n" in lines
 
 
 # What a guest that died at a bad moment leaves in XenStore.
@@ -57,7 +59,7 @@ xenstore-write $at/frontend /local/domain/999/device/iomem/5 $at/frontend-id 999
 def test_gc_killed_anywhere_is_finished_by_the_next(bench, granter):
     bench.put("/tmp/remains", REMAINS, "755")
     lines = matrix(bench, "gc", "xen-iomemgrant gc", prepare="/tmp/remains", repair="xen-iomemgrant gc", some=2)
-    assert "signal 9, orphaned\n" in lines and "signal 9, none\n" in lines
+    assert "signal 9, orphaned\n" in lines
 
 
 def test_grant_interrupted_anywhere_rolls_back_and_exits_130(bench, pv, granter):
