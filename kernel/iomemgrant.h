@@ -8,7 +8,8 @@
  *	grant_list  LIST                      death      ends grants of the dead
  *	lost        tells guests              sysfs      class iomemgrant
  *	map         mappings                  map_refs   their references
- *	map_user    mmap()                    map_pm     suspend
+ *	map_user    mmap()                    map_kernel use by other drivers
+ *	map_pm      suspend
  *	map_pv, map_hvm   how each kind of guest maps
  *	node        /dev/xen/iomem/           frontend   xenbus device "iomem"
  *	offer       what a granter publishes
@@ -207,8 +208,9 @@ struct iomem_map {
 	struct resource window;		/* lock; translated only, parent NULL: none */
 	bool memtype;			/* lock: a WC memory type is reserved */
 	struct delayed_work *notify;	/* lock: queued when the state changes by itself */
+	struct list_head kernel_users;	/* lock */
 
-	atomic_t users;			/* open files and VMAs */
+	atomic_t users;			/* open files, VMAs and drivers */
 	wait_queue_head_t changed;
 
 	/* Fixed after map_create(). */
@@ -247,6 +249,7 @@ int map_unmap_id(u64 id, const void *owner);
 void map_retire_owner(const void *owner);
 struct iomem_map *map_find(u32 id, const void *owner);
 struct iomem_map *map_find_minor(unsigned int minor);
+struct iomem_map *map_find_devid(u64 devid);
 u64 map_base(const struct iomem_map *map);
 u64 map_gfn(const struct iomem_map *map);
 /* The next three: map->lock held for write. */
@@ -267,12 +270,20 @@ bool map_unmap_refs_patiently(struct iomem_map *map, unsigned int tries);
 int map_mmap(struct iomem_map *map, struct vm_area_struct *vma, unsigned long first_page);
 extern const struct dev_pm_ops map_pm_ops;
 
+/* ------------------------------------------------------------ map_kernel.c */
+
+/* All of them: map->lock held for write.  After freeze() and lose() no entry is left. */
+void map_kernel_freeze(struct iomem_map *map);
+void map_kernel_restore(struct iomem_map *map);
+void map_kernel_lose(struct iomem_map *map);
+
 /* ----------------------------------------------------- map_pv.c, map_hvm.c */
 
 /*
  * The two ways to map.  prepare() readies host_addr for all pages, finish() is
- * called after Xen accepted them, fault() inserts one page, release() undoes
- * prepare().  All run with map->lock held: fault() for read, others for write.
+ * called after Xen accepted them, fault() inserts one page for user space, enter()
+ * all of them for the kernel, leave() undoes that, release() undoes prepare().  All
+ * run with map->lock held: fault() for read, others for write.
  */
 struct map_kind {
 	int (*prepare)(struct iomem_map *map);
@@ -280,6 +291,8 @@ struct map_kind {
 	void (*accepted)(struct iomem_map *map, u32 page, u64 dev_bus_addr);
 	int (*finish)(struct iomem_map *map);
 	vm_fault_t (*fault)(struct iomem_map *map, struct vm_fault *vmf, u32 page);
+	void __iomem *(*enter)(struct iomem_map *map);	/* NULL: it failed */
+	void (*leave)(void __iomem *vaddr);
 	void (*release)(struct iomem_map *map);
 };
 

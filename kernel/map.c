@@ -89,6 +89,7 @@ static struct iomem_map *map_alloc(const struct map_request *rq)
 		map->handles[i] = MAP_NO_HANDLE;
 	init_rwsem(&map->lock);
 	init_waitqueue_head(&map->changed);
+	INIT_LIST_HEAD(&map->kernel_users);
 	map->state = MAP_REVOKED;
 	map->domid = rq->domid;
 	map->wc = rq->wc;
@@ -224,6 +225,7 @@ int map_revoke(struct iomem_map *map)
 	case MAP_MAPPED:
 		map_set_state(map, MAP_ZOMBIE);
 		map_zap(map);
+		map_kernel_lose(map);
 		fallthrough;
 	case MAP_ZOMBIE:
 		if (map_unmap_refs_patiently(map, 5))
@@ -233,6 +235,7 @@ int map_revoke(struct iomem_map *map)
 		break;
 	case MAP_FROZEN:
 		map_set_state(map, MAP_REVOKED);
+		map_kernel_lose(map);
 		break;
 	case MAP_REVOKED:
 	case MAP_STALE:
@@ -250,6 +253,7 @@ void map_stale(struct iomem_map *map)
 	down_write(&map->lock);
 	if (map->state != MAP_STALE) {
 		map_zap(map);
+		map_kernel_lose(map);
 		for (i = 0; i < map->nr; i++)
 			map->handles[i] = MAP_NO_HANDLE;
 		map->nr_held = 0;
@@ -352,6 +356,23 @@ struct iomem_map *map_find_minor(unsigned int minor)
 		get_device(&map->dev);
 	mutex_unlock(&maps_lock);
 	return map;
+}
+
+/* The frontend's mapping of a published grant; the caller puts the device. */
+struct iomem_map *map_find_devid(u64 devid)
+{
+	struct iomem_map *map, *found = NULL;
+
+	mutex_lock(&maps_lock);
+	list_for_each_entry(map, &maps, node) {
+		if (map->devid < 0 || (u64)map->devid != devid || map->retired)
+			continue;
+		get_device(&map->dev);
+		found = map;
+		break;
+	}
+	mutex_unlock(&maps_lock);
+	return found;
 }
 
 int map_unmap_id(u64 id, const void *owner)

@@ -69,6 +69,17 @@ static vm_fault_t hvm_fault(struct iomem_map *map, struct vm_fault *vmf, u32 pag
 			      PHYS_PFN(map->window.start) + page);
 }
 
+static void __iomem *hvm_enter(struct iomem_map *map)
+{
+	return map->wc ? ioremap_wc(map->window.start, resource_size(&map->window))
+		       : ioremap(map->window.start, resource_size(&map->window));
+}
+
+static void hvm_leave(void __iomem *vaddr)
+{
+	iounmap(vaddr);
+}
+
 static void hvm_release(struct iomem_map *map)
 {
 	if (map->memtype)
@@ -84,5 +95,7 @@ const struct map_kind map_kind_hvm = {
 	.accepted = hvm_accepted,
 	.finish = hvm_finish,
 	.fault = hvm_fault,
+	.enter = hvm_enter,
+	.leave = hvm_leave,
 	.release = hvm_release,
 };

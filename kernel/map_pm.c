@@ -23,10 +23,12 @@ static int map_freeze(struct device *dev)
 	down_write(&map->lock);
 	if (map->state == MAP_MAPPED) {
 		map_zap(map);
+		map_kernel_freeze(map);
 		if (map_unmap_refs_patiently(map, 20)) {
 			map_set_state(map, MAP_FROZEN);
 		} else {
 			map_set_state(map, MAP_ZOMBIE);
+			map_kernel_lose(map);
 			map_notify(map);
 		}
 	}
@@ -49,7 +51,10 @@ static int map_thaw(struct device *dev)
 	down_write(&map->lock);
 	if (map->state == MAP_FROZEN && map_fill(map)) {
 		pr_warn("map%u: could not be mapped again after a cancelled suspend\n", map->id);
+		map_kernel_lose(map);
 		map_notify(map);
+	} else if (map->state == MAP_MAPPED) {
+		map_kernel_restore(map);
 	}
 	up_write(&map->lock);
 	return 0;

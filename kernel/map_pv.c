@@ -8,7 +8,11 @@
  * vmf_insert_pfn() would then map that, or a hole.
  */
 #include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
 
+#include <asm/xen/hypercall.h>
+#include <asm/xen/page.h>
 #include <xen/xen-ops.h>
 
 #include "iomemgrant.h"
@@ -61,6 +65,44 @@ static vm_fault_t pv_fault(struct iomem_map *map, struct vm_fault *vmf, u32 page
 	return VM_FAULT_NOPAGE;
 }
 
+static void pv_leave(void __iomem *vaddr)
+{
+	vunmap((void __force *)vaddr);
+}
+
+/*
+ * The kernel's entries are made over those of one page of memory: there is no other
+ * way for a module to have page tables for an address range of its own.
+ */
+static void __iomem *pv_enter(struct iomem_map *map)
+{
+	struct page **pages = kvmalloc_array(map->nr, sizeof(*pages), GFP_KERNEL);
+	struct page *page = alloc_page(GFP_KERNEL);
+	pgprot_t prot = map->wc ? pgprot_writecombine(PAGE_KERNEL) : pgprot_noncached(PAGE_KERNEL);
+	void *va = NULL;
+	u32 i;
+
+	if (pages && page) {
+		for (i = 0; i < map->nr; i++)
+			pages[i] = page;
+		va = vmap(pages, map->nr, VM_MAP, PAGE_KERNEL);
+	}
+	for (i = 0; va && i < map->nr; i++) {
+		if (!HYPERVISOR_update_va_mapping((unsigned long)va + i * PAGE_SIZE,
+						  mfn_pte(map->mfns[i], prot),
+						  UVMF_INVLPG | UVMF_ALL))
+			continue;
+		pv_leave((void __iomem __force *)va);
+		vm_unmap_aliases();
+		va = NULL;
+	}
+	/* Nothing shows it any more. */
+	if (page)
+		__free_page(page);
+	kvfree(pages);
+	return (void __iomem __force *)va;
+}
+
 static void pv_release(struct iomem_map *map)
 {
 }
@@ -71,5 +113,7 @@ const struct map_kind map_kind_pv = {
 	.accepted = pv_accepted,
 	.finish = pv_finish,
 	.fault = pv_fault,
+	.enter = pv_enter,
+	.leave = pv_leave,
 	.release = pv_release,
 };
