@@ -57,6 +57,19 @@ def pytest_collection_modifyitems(config, items):
         config.hook.pytest_deselected(items=others)
 
 
+def _kernel_tests(logs):
+    """Build what tests/kernel has for the bench's domains."""
+    directory = ROOT / "tests/kernel"
+    headers = subprocess.run([sys.executable, ROOT / "tests/e2e/bench/images.py", "--headers"], check=True,
+                             capture_output=True, text=True).stdout.strip()
+    made = subprocess.run(["make", "-C", directory, f"KDIR={headers}", "all", "driver"], capture_output=True, text=True)
+    (logs / "tests-kernel.log").write_text(made.stdout + made.stderr)
+    if made.returncode:
+        raise BenchError(f"tests/kernel does not build:\n{made.stdout}{made.stderr}")
+    return ([directory / name for name in ("iomem-ktest", "iomem-ktest32", "iomem-fuzz", "iomem-offer")],
+            directory / "driver/iomem_driver.ko")
+
+
 @dataclass
 class Tested:
     """What is under test, as pytest was told; nothing of it may be missing."""
@@ -65,6 +78,7 @@ class Tested:
     stage: Path
     module: Path
     programs: list
+    files: list
     logs: Path
     life: int
 
@@ -85,10 +99,12 @@ class Tested:
         for what, path in (("hypervisor", xen), ("programs", stage), ("kernel module", module)):
             if path and not path.exists():
                 raise BenchError(f"the {what} under test is not built: no {path}")
-        return cls(xen, stage, module, sorted(programs.iterdir()), logs, config.getoption("--life"))
+        kernel_programs, driver = _kernel_tests(logs)
+        return cls(xen, stage, module, sorted(programs.iterdir()) + kernel_programs,
+                   [(driver, "/root/iomem_driver.ko")], logs, config.getoption("--life"))
 
     def boot(self, logs, **settings):
-        products = Products(stage=self.stage, module=self.module, programs=self.programs)
+        products = Products(stage=self.stage, module=self.module, programs=self.programs, files=self.files)
         bench = Bench(self.xen, products, logs=logs, life=self.life, **settings)
         bench.dom0(f"echo 1 > /sys/bus/pci/devices/{bench.edu}/enable;"
                    f"echo 1 > /sys/bus/pci/devices/{bench.shm}/enable").check()

@@ -5,6 +5,8 @@ NVME = "0000:00:12.0"           # a 16 KiB BAR with an MSI-X table in it, driver
 E1000E = "0000:00:13.0"         # two 128 KiB BARs, ports, and a 16 KiB BAR with MSI-X; driver e1000e
 BIG = "0000:00:14.0"            # a 64-bit prefetchable BAR of 256 MiB
 BIG_SIZE = 256 << 20
+SMALL = "0000:00:17.0"          # a BAR of 256 bytes, no driver here
+REMOVED = "0000:00:18.0"        # another edu, for what takes the device away
 SLOT = "0000:01:00.0"           # what is plugged into the hot-plug slot
 
 
@@ -19,5 +21,7 @@ def arguments(directory):
         "-device", "e1000e,addr=13.0,romfile=",
         "-object", f"memory-backend-file,id=big,share=on,mem-path={big},size={BIG_SIZE}",
         "-device", "ivshmem-plain,memdev=big,addr=14.0",
+        "-device", "sdhci-pci,addr=17.0",
+        "-device", "edu,addr=18.0",
         "-device", "pcie-root-port,id=plug,addr=16.0,chassis=1",
     ]

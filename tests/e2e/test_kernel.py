@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The kernel module by itself: its calls, its mappings, what holds it and what it holds.
+
+Most cases are in tests/kernel/iomem-ktest.c, which prints a line for each; here are the
+worlds they need, and what takes two domains.
+"""
+
+import contextlib
+import os
+import re
+import time
+
+import pytest
+
+from product import Agent, node
+
+EDU_ID = 0x010000ED
+PAGE = 4096
+LIVE, ENDING, LOST = 1, 2, 3
+
+
+def run_cases(run, command, timeout=180):
+    """Run one of iomem-ktest's suites: no case may fail, and none be skipped."""
+    result = run(f"iomem-ktest {command}", timeout)
+    lines = result.out.splitlines()
+    assert [line for line in lines if line.startswith(("FAIL", "SKIP"))] == [], result.text
+    assert result.rc == 0 and lines[-1].startswith("OK"), result.text
+    return lines
+
+
+@contextlib.contextmanager
+def references(bench, guest, region, allow=0):
+    """A grant nobody publishes: (id, first reference)."""
+    made = bench.dom0(f"iomem-ktest grant {guest.domid} {region} {allow}").check().out.split()
+    yield int(made[0]), int(made[1])
+    ended = bench.dom0(f"iomem-ktest end {made[0]}")
+    assert ended.rc == 0, ended.text
+
+
+def entries(bench):
+    """What LIST says: {id: {field: text}}."""
+    lines = bench.dom0("iomem-ktest list").check().out.splitlines()
+    fields = [dict(re.findall(r"([a-z]+)=(\S+)", line)) for line in lines]
+    return {int(entry["id"]): entry for entry in fields}
+
+
+def module_users(run):
+    return run("awk '$1 == \"xen_iomemgrant\" { print $3 }' /proc/modules").check().out.strip()
+
+
+def wait_until(condition, limit=20):
+    deadline = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < deadline, "it does not come to that"
+        time.sleep(0.05)
+
+
+# The calls.
+
+@pytest.mark.flavour("stock", "release", "debug")
+def test_calls_of_the_granting_half(bench, pv, granter, request):
+    before = granter.references()
+    command = f"iomem-ktest dom0 {pv.domid} {bench.edu} 0"
+    if request.config.getoption("--flavour") == "stock":
+        result = bench.dom0(command, 120)
+        assert result.rc == 0 and "kt13 hypervisor support: no" in result.out, result.text
+    else:
+        assert "     kt13 hypervisor support: yes" in run_cases(bench.dom0, command.split(" ", 1)[1])
+    assert granter.references() == before
+
+
+def test_calls_of_the_mapping_half(bench, guest, granter):
+    bench.shm_write(0, 0x600DF00D.to_bytes(4, "little"))
+    with references(bench, guest, f"{bench.shm} 2 0 {4 * PAGE}") as (_, first):
+        run_cases(guest.run, f"guest {first} 4 {0x600DF00D:#x}")
+    # A kernel that took a wrong turn says so; what it did to other memory, the page allocator.
+    assert guest.run("dmesg | grep -E 'BUG|bad page|xen_mc_flush|WARNING'").out == ""
+
+
+def test_rules_of_a_node(bench, guest, granter):
+    grant = granter.grant(guest, f"{bench.shm}/2@8K+8K")
+    run_cases(guest.run, f"node {node(grant)} {2 * PAGE}")
+    granter.revoke(grant)
+    assert guest.run("dmesg | grep -E 'BUG|bad page|xen_mc_flush|WARNING'").out == ""
+
+
+@pytest.mark.flavour("stock", "release", "debug")
+def test_calls_of_a_32_bit_program(bench, guest):
+    for run in (bench.dom0, guest.run):
+        assert run("modprobe xen_iomemgrant; iomem-ktest32").rc == 0
+
+
+@pytest.mark.flavour("stock")
+def test_mapping_on_stock_xen_is_refused(bench, guest):
+    result = guest.run("modprobe xen_iomemgrant; iomem-ktest guest 2048 1 0")
+    assert result.rc == 0 and "PASS kt13 map on this Xen" in result.out, result.text
+
+
+# The device.
+
+def test_msix_tables_are_not_granted(bench, pv, granter):
+    # The bench's own console device: its BAR 1 holds the table and the pending bits.
+    lines = run_cases(bench.dom0, f"msix {pv.domid} 0000:00:1e.0 1 0 0")
+    assert "PASS kt8 MSI-X table: Operation not permitted, expected Operation not permitted" in lines
+
+
+def test_rest_of_the_page_behind_a_small_bar_is_reserved(bench, pv, granter):
+    device = "0000:00:12.0"
+    size = bench.dom0(f"sed -n 1p /sys/bus/pci/devices/{device}/resource").check().out.split()
+    start, end = int(size[0], 16), int(size[1], 16)
+    assert (start % PAGE, end - start + 1) == (0, 256)
+    bench.dom0(f"echo 1 > /sys/bus/pci/devices/{device}/enable").check()
+    with references(bench, pv, f"{device} 0 0 {PAGE}"):
+        regions = bench.dom0("grep xen_iomemgrant /proc/iomem").check().out
+        assert f"{start:08x}-{end:08x} : xen_iomemgrant" in regions
+        assert f"{end + 1:08x}-{start + PAGE - 1:08x} : xen_iomemgrant" in regions
+    assert bench.dom0("grep xen_iomemgrant /proc/iomem").rc == 1
+
+
+def test_device_turned_off_through_sysfs_while_granted(bench, pv, granter):
+    enable = f"/sys/bus/pci/devices/{bench.edu}/enable"
+    with references(bench, pv, f"{bench.edu} 0 0 {PAGE}"):
+        bench.dom0(f"while [ $(cat {enable}) -gt 0 ]; do echo 0 > {enable}; done").check()
+    # The PCI core would have complained on the console by now.
+    bench.dom0(f"echo 1 > {enable}").check()
+
+
+def test_driver_that_comes_after_the_grant_is_noticed(bench, pv, granter):
+    device = f"/sys/bus/pci/devices/{bench.shm}"
+    with references(bench, pv, f"{bench.shm} 2 0 {PAGE}"):
+        bench.dom0(f"modprobe uio_pci_generic; echo uio_pci_generic > {device}/driver_override;"
+                   f"echo {bench.shm} > /sys/bus/pci/drivers_probe; test -e {device}/driver").check()
+        try:
+            refused = bench.dom0(f"iomem-ktest grant {pv.domid} {bench.shm} 2 {PAGE} {PAGE}")
+            assert refused.rc == 1 and "Device or resource busy" in refused.err
+            with references(bench, pv, f"{bench.shm} 2 {PAGE} {PAGE}", allow=1) as (second, _):
+                bench.dom0(f"echo {bench.shm} > {device}/driver/unbind").check()
+                # It was lent by a driver that has left.
+                assert entries(bench)[second]["state"] == str(LOST)
+        finally:
+            bench.dom0(f"[ ! -e {device}/driver ] || echo {bench.shm} > {device}/driver/unbind;"
+                       f"echo > {device}/driver_override; rmmod uio_pci_generic uio; echo 1 > {device}/enable")
+
+
+def test_removed_device_is_lost_and_its_guest_told(bench, guest, granter):
+    grant = granter.grant(guest, f"{bench.shm}/2@0+8K")
+    program = guest.start(f"iomem-probe hold {node(grant)} 8192")
+    program.wait_for_output("mapped")
+    window = entries(bench)[grant["id"]]["address"][2:]
+    try:
+        bench.dom0(f"echo 1 > /sys/bus/pci/devices/{bench.shm}/remove").check()
+        # Nobody revokes: the module tells the guest, and the guest lets go.
+        assert program.wait() == 0 and program.output() == "mapped\nSIGBUS\n"
+        wait_until(lambda: guest.run(f"test -e {node(grant)}").rc == 1)
+        (entry,) = granter.list()
+        assert (entry["id"], entry["state"]) == (grant["id"], "lost")
+        wait_until(lambda: entries(bench)[grant["id"]]["mapped"] == "0")
+        # Until it is ended nobody else gets these addresses.
+        assert bench.dom0(f"grep -i '^ *{window}.*xen_iomemgrant (device gone)' /proc/iomem").rc == 0
+        granter.revoke(grant)
+        assert bench.dom0("grep xen_iomemgrant /proc/iomem").rc == 1
+    finally:
+        bench.dom0(f"echo 1 > /sys/bus/pci/rescan; echo 1 > /sys/bus/pci/devices/{bench.shm}/enable").check()
+    grant = granter.grant(guest, f"{bench.shm}/2@0+4K")
+    bench.shm_write(0, b"back")
+    assert Agent(guest).read(grant, 0) == int.from_bytes(b"back", "little")
+    granter.revoke(grant)
+
+
+# Ends.
+
+@pytest.mark.extra_guest
+def test_busy_grant_is_ending_and_ends_when_its_guest_dies(bench, kind, granter):
+    victim = bench.start_guest(f"busy-{kind}", kind)
+    grant = granter.grant(victim, f"{bench.shm}/2@0+8K")
+    state = f"/sys/class/iomemgrant/grant{grant['id']}/state"
+    busy = bench.dom0(f"iomem-ktest end {grant['id']}")
+    assert (busy.rc, busy.out) == (1, "Device or resource busy state=2\n")
+    assert bench.dom0(f"cat {state}").out == "ending\n"
+    assert entries(bench)[grant["id"]]["mapped"] == "2"
+    assert bench.dom0("rmmod xen_iomemgrant").rc == 1
+    assert bench.dom0(f"timeout 1 iomem-ktest end {grant['id']} wait").rc == 143
+    # The guest does not notice: what it has mapped, it keeps.
+    assert victim.run(f"iomem-probe read {node(grant)} 0").rc == 0
+    took = bench.dom0(f"xl destroy {victim.name}; s=$(cut -d. -f1 /proc/uptime);"
+                      f"while [ -e {state} ]; do usleep 50000; done; e=$(cut -d. -f1 /proc/uptime); echo $((e - s))")
+    victim.gone()
+    assert int(took.check().out) <= 2
+    granter.run(f"revoke {grant['id']} --ignore-missing").check()
+    assert granter.list() == []
+
+
+def test_guest_unloads_the_module_under_a_mapping(bench, guest, granter):
+    grant = granter.grant(guest, f"{bench.shm}/2@0+4K")
+    holder = guest.start(f"iomem-probe hold {node(grant)} 4096")
+    holder.wait_for_output("mapped")
+    assert guest.run("rmmod xen_iomemgrant").rc != 0, "while a program uses it, it stays"
+    guest.run("pkill iomem-probe || killall iomem-probe")
+    holder.wait()
+    guest.run("rmmod xen_iomemgrant").check()
+    assert guest.run(f"test -e {node(grant)}").rc == 1
+    wait_until(lambda: entries(bench)[grant["id"]]["mapped"] == "0")
+    # Loaded again, it takes up the same offer.
+    guest.run("modprobe xen_iomemgrant").check()
+    wait_until(lambda: guest.run(f"test -c {node(grant)}").rc == 0)
+    bench.shm_write(0, b"load")
+    assert Agent(guest).read(grant, 0) == int.from_bytes(b"load", "little")
+    assert module_users(guest.run) == "0"
+    granter.revoke(grant)
+
+
+# Other drivers of a guest's kernel.
+
+@contextlib.contextmanager
+def driver(guest, options):
+    guest.run(f"insmod /root/iomem_driver.ko {options}").check()
+    yield lambda name: guest.run(f"cat /sys/module/iomem_driver/parameters/{name}").out.strip()
+    guest.run("rmmod iomem_driver").check()
+
+
+def driver_write(guest, offset, value):
+    face = "/sys/module/iomem_driver/parameters"
+    guest.run(f"echo {offset} > {face}/offset; echo {value:#x} > {face}/value").check()
+
+
+def test_driver_uses_a_published_grant_until_it_is_revoked(bench, guest, granter):
+    grant = granter.grant(guest, f"{bench.edu}/0@0+8K")
+    with driver(guest, f"id={grant['id']}") as shows:
+        assert (shows("value"), shows("length")) == (f"{EDU_ID:#010x}", str(2 * PAGE))
+        driver_write(guest, 4, 0x0FF1CE00)
+        assert shows("value") == f"{0x0FF1CE00 ^ 0xFFFFFFFF:#010x}"
+        # User space and the kernel side by side.
+        assert Agent(guest).read(grant, 0) == EDU_ID
+        granter.revoke(grant)
+        assert (shows("value"), shows("events")) == ("", "lost")
+
+
+def test_driver_maps_references_of_its_own(bench, guest, granter):
+    bench.shm_write(PAGE, b"abcd")
+    with references(bench, guest, f"{bench.shm} 2 0 {2 * PAGE}") as (grant, first):
+        for option in ("", " wc=1"):
+            with driver(guest, f"first_ref={first} nr=2{option}") as shows:
+                driver_write(guest, PAGE, 0x64636261)
+                assert shows("value") == "0x64636261" and bench.shm_read(PAGE, 4) == b"abcd"
+                assert entries(bench)[grant]["mapped"] == "2"
+            # Nothing of it remains, or the grant could not be ended.
+            assert entries(bench)[grant]["mapped"] == "0"
+        assert guest.run(f"insmod /root/iomem_driver.ko first_ref={first} nr=3").rc != 0
+
+
+@pytest.mark.extra_guest
+def test_frames_that_are_memory_in_the_guest(bench, granter):
+    """A guest frame of the same number as the BAR's is RAM: nothing may go through it."""
+    guest = bench.start_guest("overlap", "pv", memory=480, extra="maxmem=4800")
+    grant = granter.grant(guest, f"{bench.shm}/2@0+8K")
+    address = int(entries(bench)[grant["id"]]["address"], 16)
+    ram = [line.split(" : ")[0].split("-") for line in guest.run("grep 'System RAM' /proc/iomem").check().out.splitlines()]
+    assert any(int(low, 16) <= address < int(high, 16) for low, high in ram), (hex(address), ram)
+    bench.shm_write(0, b"over" + b"\0" * 4092 + b"lap ")
+    run_cases(guest.run, f"node {node(grant)} {2 * PAGE}")
+    with driver(guest, f"id={grant['id']}") as shows:
+        assert shows("value") == f"{int.from_bytes(b'over', 'little'):#010x}"
+        driver_write(guest, PAGE + 4, 0x21)
+        assert bench.shm_read(PAGE, 5) == b"lap !"
+        granter.revoke(grant)
+        assert shows("events") == "lost"
+    with references(bench, guest, f"{bench.shm} 2 0 {4 * PAGE}") as (_, first):
+        run_cases(guest.run, f"guest {first} 4 {int.from_bytes(b'over', 'little'):#x}")
+    assert guest.run("dmesg | grep -E 'BUG|bad page|xen_mc_flush|WARNING'").out == ""
+    guest.destroy()
+
+
+# Noise.
+
+SEED = int(os.environ.get("XEN_IOMEMGRANT_FUZZ_SEED", "7"))
+CALLS = int(os.environ.get("XEN_IOMEMGRANT_FUZZ_CALLS", "100000"))
+
+
+def fuzz(run, arguments):
+    """Random calls: the same as before must be held afterwards, by every account."""
+    def memory():
+        return int(run("awk '/^SUnreclaim/ { print $2 }' /proc/meminfo").check().out)
+
+    # The first calls fill caches and make page tables that stay.
+    run(f"iomem-fuzz {SEED + 1} {CALLS // 10} {arguments}", timeout=300).check()
+    users, before = module_users(run), memory()
+    result = run(f"iomem-fuzz {SEED} {CALLS} {arguments}", timeout=600).check()
+    print(result.out, f"unreclaimable slab: {before} -> {memory()} KiB")
+    assert run("ls /sys/class/iomemgrant").out == ""
+    assert module_users(run) == users == "0"
+    # The smallest leak there could be, on one of a hundred calls, would be twice that.
+    wait_until(lambda: memory() < before + 1024)
+    return result.out
+
+
+def test_random_calls_in_dom0(bench, pv, granter):
+    before = granter.references()
+    said = fuzz(bench.dom0, f"grant {pv.domid} 0 0 80 0")
+    assert int(re.search(r"(\d+) succeeded", said)[1]) > CALLS / 100
+    assert granter.references() == before
+    assert bench.dom0("grep xen_iomemgrant /proc/iomem").rc == 1
+    bench.dom0("rmmod xen_iomemgrant && modprobe xen_iomemgrant").check()
+    # Everything works as if nothing had been.
+    grant = granter.grant(pv, f"{bench.edu}/0@0+4K")
+    assert Agent(pv).read(grant, 0) == EDU_ID
+    granter.revoke(grant)
+
+
+def test_random_calls_in_a_guest(bench, guest, granter):
+    # That the grant can be ended at once shows that nothing stays mapped.
+    with references(bench, guest, f"{bench.shm} 2 0 {4 * PAGE}") as (_, first):
+        said = fuzz(guest.run, f"map {first} 4")
+        assert int(re.search(r"(\d+) faults", said)[1]) > 0
+    guest.run("rmmod xen_iomemgrant && modprobe xen_iomemgrant").check()
+    assert guest.run("dmesg | grep -E 'BUG|bad page|xen_mc_flush|WARNING|giving up'").out == ""
