@@ -96,6 +96,39 @@ def test_mapping_on_stock_xen_is_refused(bench, guest):
     assert result.rc == 0 and "PASS kt13 map on this Xen" in result.out, result.text
 
 
+def test_limits_are_kept_and_told(bench, pv, granter):
+    face = "/sys/module/xen_iomemgrant/parameters"
+
+    def info():
+        fields = re.findall(r"([a-z-]+)=(\d+)", bench.dom0("iomem-ktest info").check().out)
+        return {name: int(value) for name, value in fields}
+
+    @contextlib.contextmanager
+    def parameter(name, value):
+        before = bench.dom0(f"cat {face}/{name}").check().out.strip()
+        bench.dom0(f"echo {value} > {face}/{name}").check()
+        yield
+        bench.dom0(f"echo {before} > {face}/{name}").check()
+
+    def refusal(pages):
+        return bench.dom0(f"iomem-ktest grant {pv.domid} {bench.shm} 2 0 {pages * PAGE}").err.strip()
+
+    for text in ("0", "262145", "-1", "x"):
+        assert bench.dom0(f"echo {text} > {face}/max_pages").rc != 0
+    with parameter("max_pages", 3):
+        assert info()["max-pages"] == 3 and refusal(4) == "GRANT: File too large"
+    with parameter("max_refs", 3), references(bench, pv, f"{bench.shm} 2 0 {2 * PAGE}"):
+        assert (info()["refs"], info()["refs-left"]) == (2, 1)
+        assert bench.dom0(f"iomem-ktest grant {pv.domid} {bench.shm} 2 {4 * PAGE} {2 * PAGE}").err \
+            == "GRANT: Disk quota exceeded\n"
+    # However much is asked for, half of the table is for grants.
+    with parameter("headroom", 4294967295), parameter("max_refs", 4294967295):
+        seen = info()
+        assert seen["headroom"] == seen["max-frames"] // 2
+        assert seen["refs-left"] == seen["headroom"] * seen["refs-per-frame"] - 8
+    assert info()["refs"] == 0
+
+
 # The device.
 
 def test_msix_tables_are_not_granted(bench, pv, granter):
