@@ -9,8 +9,6 @@ import os
 import random
 import re
 
-import pytest
-
 from product import Agent
 from test_kernel import references
 
@@ -167,8 +165,7 @@ def encode(number, offer, limit_ms):
     return " ".join([str(number), str(limit_ms), *(f"{node}={value.hex()}" for node, value in offer.items())])
 
 
-@pytest.mark.parametrize("kind", ["pv", "pvh"], indirect=True)
-def test_malformed_publications_do_no_harm(bench, guest, granter, kind):
+def test_malformed_publications_do_no_harm(bench, guest, granter):
     before = bench.xenstore()
     with references(bench, guest, f"{bench.shm} 2 0 {NR * 4096}") as (grant, first):
         offers = [(number, offer, spoilt, accepted(offer, guest, number, first))

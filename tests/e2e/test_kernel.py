@@ -72,6 +72,7 @@ def test_calls_of_the_granting_half(bench, pv, granter, request):
 def test_calls_of_the_mapping_half(bench, guest, granter):
     bench.shm_write(0, 0x600DF00D.to_bytes(4, "little"))
     with references(bench, guest, f"{bench.shm} 2 0 {4 * PAGE}") as (_, first):
+        guest.run("modprobe xen_iomemgrant").check()
         run_cases(guest.run, f"guest {first} 4 {0x600DF00D:#x}")
     # A kernel that took a wrong turn says so; what it did to other memory, the page allocator.
     assert guest.run("dmesg | grep -E 'BUG|bad page|xen_mc_flush|WARNING'").out == ""
@@ -189,7 +190,7 @@ def test_removed_device_is_lost_and_its_guest_told(bench, guest, granter):
         assert (entry["id"], entry["state"]) == (grant["id"], "lost")
         wait_until(lambda: entries(bench)[grant["id"]]["mapped"] == "0")
         # Until it is ended nobody else gets these addresses.
-        assert bench.dom0(f"grep -i '^ *{window}.*xen_iomemgrant (device gone)' /proc/iomem").rc == 0
+        wait_until(lambda: not bench.dom0(f"grep -i '^ *{window}.*xen_iomemgrant (device gone)' /proc/iomem").rc)
         granter.revoke(grant)
         assert bench.dom0("grep xen_iomemgrant /proc/iomem").rc == 1
     finally:
@@ -212,13 +213,15 @@ def test_busy_grant_is_ending_and_ends_when_its_guest_dies(bench, kind, granter)
     assert bench.dom0(f"cat {state}").out == "ending\n"
     assert entries(bench)[grant["id"]]["mapped"] == "2"
     assert bench.dom0("rmmod xen_iomemgrant").rc == 1
-    assert bench.dom0(f"timeout 1 iomem-ktest end {grant['id']} wait").rc == 143
+    assert bench.dom0(f"timeout 1 iomem-ktest end {grant['id']} wait; echo $?").out == "143\n"
     # The guest does not notice: what it has mapped, it keeps.
     assert victim.run(f"iomem-probe read {node(grant)} 0").rc == 0
     took = bench.dom0(f"xl destroy {victim.name}; s=$(cut -d. -f1 /proc/uptime);"
                       f"while [ -e {state} ]; do usleep 50000; done; e=$(cut -d. -f1 /proc/uptime); echo $((e - s))")
     victim.gone()
-    assert int(took.check().out) <= 2
+    # Well under a second or two; without the watch on dying domains it would be up to ten.
+    print(f"the grant of a destroyed guest ended after {took.check().out.strip()} s")
+    assert int(took.out) < 8
     granter.run(f"revoke {grant['id']} --ignore-missing").check()
     assert granter.list() == []
 
@@ -246,7 +249,7 @@ def test_guest_unloads_the_module_under_a_mapping(bench, guest, granter):
 
 @contextlib.contextmanager
 def driver(guest, options):
-    guest.run(f"insmod /root/iomem_driver.ko {options}").check()
+    guest.run(f"modprobe xen_iomemgrant; insmod /root/iomem_driver.ko {options}").check()
     yield lambda name: guest.run(f"cat /sys/module/iomem_driver/parameters/{name}").out.strip()
     guest.run("rmmod iomem_driver").check()
 
@@ -268,13 +271,36 @@ def test_driver_uses_a_published_grant_until_it_is_revoked(bench, guest, granter
         assert (shows("value"), shows("events")) == ("", "lost")
 
 
+@pytest.mark.extra_guest
+def test_driver_is_told_of_a_suspend_that_is_called_off(bench, kind, granter):
+    guest = bench.start_guest(f"checkpoint-{kind}", kind, memory=128)
+    grant = granter.grant(guest, f"{bench.shm}/2@0+4K")
+    bench.shm_write(0, b"kept")
+    value = f"{int.from_bytes(b'kept', 'little'):#010x}"
+    with driver(guest, f"id={grant['id']}") as shows:
+        program = guest.start(f"iomem-probe hold {node(grant)} 4096")
+        program.wait_for_output("mapped")
+        assert shows("value") == value
+        saved = bench.dom0(f"xl save -c {guest.name} /run/checkpoint; rc=$?; rm -f /run/checkpoint; exit $rc", timeout=120)
+        assert saved.rc == 0, saved.text
+        wait_until(lambda: shows("events") == "freeze restore", 60)
+        assert shows("value") == value
+        # User space did not notice, and touches the page again by now.
+        assert program.status() is None and program.output() == "mapped\n"
+        assert entries(bench)[grant["id"]]["mapped"] == "1"
+        granter.revoke(grant)
+        assert shows("events") == "freeze restore lost"
+        assert program.wait() == 0
+    guest.destroy()
+
+
 def test_driver_maps_references_of_its_own(bench, guest, granter):
-    bench.shm_write(PAGE, b"abcd")
+    bench.shm_write(PAGE, b"----")
     with references(bench, guest, f"{bench.shm} 2 0 {2 * PAGE}") as (grant, first):
-        for option in ("", " wc=1"):
+        for option, value in (("", 0x11223344), (" wc=1", 0x55667788)):
             with driver(guest, f"first_ref={first} nr=2{option}") as shows:
-                driver_write(guest, PAGE, 0x64636261)
-                assert shows("value") == "0x64636261" and bench.shm_read(PAGE, 4) == b"abcd"
+                driver_write(guest, PAGE, value)
+                assert shows("value") == f"{value:#010x}" and bench.shm_read(PAGE, 4) == value.to_bytes(4, "little")
                 assert entries(bench)[grant]["mapped"] == "2"
             # Nothing of it remains, or the grant could not be ended.
             assert entries(bench)[grant]["mapped"] == "0"
@@ -342,6 +368,7 @@ def test_random_calls_in_dom0(bench, pv, granter):
 def test_random_calls_in_a_guest(bench, guest, granter):
     # That the grant can be ended at once shows that nothing stays mapped.
     with references(bench, guest, f"{bench.shm} 2 0 {4 * PAGE}") as (_, first):
+        guest.run("modprobe xen_iomemgrant").check()
         said = fuzz(guest.run, f"map {first} 4")
         assert int(re.search(r"(\d+) faults", said)[1]) > 0
     guest.run("rmmod xen_iomemgrant && modprobe xen_iomemgrant").check()
