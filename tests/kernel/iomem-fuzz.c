@@ -35,6 +35,14 @@
 #define THREADS	4
 #define FILES	4
 #define SPANS	8
+/*
+ * Where the module may write.  Far from everything else, so that no spoilt bit of an
+ * address leads to our own memory, and with nothing behind it, so that neither does a
+ * spoilt length.
+ */
+#define ARENA		((char *)0x100000000000)
+#define ARENA_SIZE	(16 * PAGE)
+#define ARENA_SPACE	(8UL << 30)
 
 static const unsigned int commands[] = {
 	IOMEMGRANT_IOC_INFO, IOMEMGRANT_IOC_LIST, IOMEMGRANT_IOC_GRANT,
@@ -121,7 +129,7 @@ static void remember(struct thread *t, unsigned int command, const void *arg)
 
 static void one_ioctl(struct thread *t)
 {
-	static __thread struct iomemgrant_entry entries[8];
+	uintptr_t room = (uintptr_t)ARENA + rnd(t, 8) * PAGE;
 	union {
 		unsigned char bytes[128];
 		struct iomemgrant_grant grant;
@@ -144,7 +152,7 @@ static void one_ioctl(struct thread *t)
 		arg.grant.offset = rnd(t, 8) * PAGE;
 		arg.grant.length = (1 + rnd(t, 4)) * PAGE;
 		if (granting && !rnd(t, 4))
-			arg.grant.refs = (uintptr_t)(rnd(t, 2) ? (void *)entries : (void *)8);
+			arg.grant.refs = rnd(t, 2) ? room : 8;
 		arg.grant.nr_refs = 4;
 		spoils += rnd(t, 8) != 0;
 		break;
@@ -157,8 +165,8 @@ static void one_ioctl(struct thread *t)
 		break;
 	case IOMEMGRANT_IOC_LIST:
 		arg.list.nr = rnd(t, 9);
-		arg.list.entries = (uintptr_t)entries;
-		arg.list.entry_size = sizeof(entries[0]);
+		arg.list.entries = room;
+		arg.list.entry_size = sizeof(struct iomemgrant_entry);
 		break;
 	}
 	for (i = 0; i < spoils; i++)
@@ -345,6 +353,11 @@ int main(int argc, char **argv)
 		good_map.refs = (uintptr_t)refs;
 		for (i = 0; i < (int)good_map.nr_refs; i++)
 			refs[i] = atoi(argv[4]) + i;
+	}
+	if (mmap(ARENA, ARENA_SPACE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
+		 -1, 0) != ARENA || mprotect(ARENA, ARENA_SIZE, PROT_READ | PROT_WRITE)) {
+		perror("arena");
+		return 99;
 	}
 	signal(SIGBUS, on_fault);
 	signal(SIGSEGV, on_fault);
