@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+import devices
 from product import Agent, node
 
 EDU_ID = 0x010000ED
@@ -139,7 +140,7 @@ def test_msix_tables_are_not_granted(bench, pv, granter):
 
 
 def test_rest_of_the_page_behind_a_small_bar_is_reserved(bench, pv, granter):
-    device = "0000:00:12.0"
+    device = devices.SMALL
     size = bench.dom0(f"sed -n 1p /sys/bus/pci/devices/{device}/resource").check().out.split()
     start, end = int(size[0], 16), int(size[1], 16)
     assert (start % PAGE, end - start + 1) == (0, 256)
@@ -177,7 +178,7 @@ def test_driver_that_comes_after_the_grant_is_noticed(bench, pv, granter):
 
 
 def test_removed_device_is_lost_and_its_guest_told(bench, guest, granter):
-    device = "0000:00:13.0"     # nothing else uses it: when it comes back its BAR is elsewhere
+    device = devices.REMOVED    # nothing else uses it: when it comes back its BAR is elsewhere
     bench.dom0(f"echo 1 > /sys/bus/pci/devices/{device}/enable").check()
     grant = granter.grant(guest, f"{device}/0@0+8K")
     program = guest.start(f"iomem-probe hold {node(grant)} 8192")
