@@ -178,7 +178,7 @@ def test_malformed_publications_do_no_harm(bench, guest, granter):
                   for number, offer, spoilt in variants(guest, first)]
         lines = [encode(number, offer, 300 if expected is None else 20000) for number, offer, _, expected in offers]
         bench.put("/root/offers", "\n".join(lines) + "\n")
-        said = bench.dom0(f"iomem-offer {guest.domid} < /root/offers", timeout=400).check().out.splitlines()
+        said = bench.dom0(f"iomem-offer {guest.domid} < /root/offers", timeout=1200).check().out.splitlines()
         assert len(said) == len(offers)
         mapped = refused = ignored = 0
         for (number, offer, spoilt, expected), line in zip(offers, said):
