@@ -25,8 +25,10 @@ std::string global_help(const CLI::App& app)
 		if (option == app.get_help_ptr() || option == app.get_version_ptr())
 			continue;
 		auto name = option->get_name(false, true);
+		// What it may be follows a colon.
+		const auto type = option->get_type_name();
 		if (option->get_items_expected_max() > 0)
-			name += "=" + option->get_type_name();
+			name += "=" + type.substr(0, type.find(':'));
 		const bool fits = column + 1 + name.size() <= 80;
 		text += (fits ? " " : "\n") + name;
 		column = fits ? column + 1 + name.size() : name.size();
