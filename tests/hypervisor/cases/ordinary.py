@@ -56,23 +56,23 @@ def R2_version_2(m, g, check):
         check("back to version 1", 0, m.dom0.one("version 1")["rc"])
 
 
-# The frontend first, and each side's state last: xen-blkback gives up a device whose other end is not there.
+# The frontend's driver gives up without a backend directory, the backend's without a frontend's state: so this order.
 DISK = """
 set -e
 dd if=/dev/urandom of=/run/disk bs=1M count=2 2>/dev/null
 modprobe loop; modprobe xen-blkback
 losetup /dev/loop0 /run/disk
 back=/local/domain/0/backend/vbd/{d}/51712 front=/local/domain/{d}/device/vbd/51712
-for node in backend=$back backend-id=0 virtual-device=51712 device-type=disk; do
-  xenstore-write $front/${{node%%=*}} "${{node#*=}}"
-done
-xenstore-chmod -r $front n{d} r0
-xenstore-write $front/state 1
 for node in frontend=$front frontend-id={d} online=1 removable=0 bootable=0 dev=xvda type=phy mode=w device-type=disk \\
     params=/dev/loop0 physical-device=7:0 hotplug-status=connected discard-enable=0; do
   xenstore-write $back/${{node%%=*}} "${{node#*=}}"
 done
 xenstore-chmod -r $back n0 r{d}
+for node in backend=$back backend-id=0 virtual-device=51712 device-type=disk; do
+  xenstore-write $front/${{node%%=*}} "${{node#*=}}"
+done
+xenstore-chmod -r $front n{d} r0
+xenstore-write $front/state 1
 xenstore-write $back/state 1
 """
 NO_DISK = """
