@@ -165,7 +165,7 @@ TEST_F(PolicyFile, another_file_cannot_permit_what_one_forbids)
 	Policy policy;
 	policy.add_file(write("[[deny]]\nclass = \"02\"\n", "a.toml"));
 	policy.add_file(write("[[allow]]\nclass = \"02\"\n", "b.toml"));
-	const auto& device = PciDevices(tree.root()).read(*Sbdf::parse("03:00.0"));
+	const auto device = PciDevices(tree.root()).read(*Sbdf::parse("03:00.0"));
 	EXPECT_TRUE(policy.denial(device));
 	Policy lists;
 	lists.add_file(write("[[allow]]\nclass = \"02\"\n", "a.toml"));
