@@ -17,6 +17,8 @@ void add_commands(CLI::App& app, Command& command)
 	add_check(app, command);
 	add_gc(app, command);
 	add_limits(app, command);
+	add_wait(app, command);
+	add_monitor(app, command);
 	add_version(app, command);
 }
 

@@ -39,6 +39,8 @@ void add_list(CLI::App& app, Command& command);
 void add_show(CLI::App& app, Command& command);
 void add_doctor(CLI::App& app, Command& command);
 void add_gc(CLI::App& app, Command& command);
+void add_monitor(CLI::App& app, Command& command);
+void add_wait(CLI::App& app, Command& command);
 void add_version(CLI::App& app, Command& command);
 
 /// All of them.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,8 @@ int main(int argc, char** argv)
 {
 	const std::vector<std::string> arguments(argv + 1, argv + argc);
 	const int level = verbosity(arguments);
+	// What monitor tells is wanted at once, whoever reads it.
+	(void)std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
 	const auto err = stderr_sink();
 	const auto say = [&err](const std::string& line) { err("xen-iomemgrant: " + line + "\n"); };
 	RealMachine machine(

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include <iomemgrant/error.h>
+#include <iomemgrant/journal.h>
 
 namespace iomemgrant
 {
@@ -70,6 +71,8 @@ Host& RealMachine::host()
 		host_->checkpoint = [this] { interrupt_.check(); };
 		host_->trace = trace_;
 		host_->policy = [this]() -> const Policy& { return policy(); };
+		host_->destroy_domain = destroy_with_xl;
+		host_->audit = journal_sink("xen-iomemgrant");
 	}
 	return *host_;
 }

@@ -24,6 +24,7 @@ struct RevokeText {
 	bool all = false;
 	bool ignore_missing = false;
 	std::string wait;
+	std::string force;
 };
 
 struct RevokeCommand {
@@ -32,6 +33,7 @@ struct RevokeCommand {
 	bool ignore_missing = false;
 	bool dry_run = false;
 	std::chrono::milliseconds limit = default_wait;
+	Rung force = Rung::cooperative;
 };
 
 RevokeCommand parse(const RevokeText& text, const GlobalOptions& globals)
@@ -51,6 +53,8 @@ RevokeCommand parse(const RevokeText& text, const GlobalOptions& globals)
 		command.limit = parse_seconds("--wait", text.wait);
 	else
 		command.limit = globals.timeout().value_or(default_wait);
+	if (!text.force.empty())
+		command.force = parse_force(text.force);
 	return command;
 }
 
@@ -59,6 +63,8 @@ struct Item {
 	GrantId id;
 	std::optional<GrantStatus> status;
 	std::optional<Error> error;
+	/// What it took.
+	std::optional<Rung> rung;
 };
 
 std::vector<Item> choose(const RevokeCommand& command, Host& host)
@@ -68,11 +74,11 @@ std::vector<Item> choose(const RevokeCommand& command, Host& host)
 	std::vector<Item> items;
 	if (command.ids.empty()) {
 		for (const auto& status : command.filter.apply(grants, domains))
-			items.push_back({status.grant.id, status, std::nullopt});
+			items.push_back({status.grant.id, status, std::nullopt, std::nullopt});
 		return items;
 	}
 	for (const auto id : command.ids) {
-		Item item{id, std::nullopt, std::nullopt};
+		Item item{id, std::nullopt, std::nullopt, std::nullopt};
 		for (const auto& status : grants) {
 			if (status.grant.id == id)
 				item.status = status;
@@ -92,6 +98,7 @@ Json item_json(const Item& item, bool dry_run)
 		: !item.status        ? "missing"
 		: dry_run             ? "would-revoke"
 				      : "revoked";
+	object["rung"] = item.rung ? Json(to_string(*item.rung)) : Json(nullptr);
 	object["error"] = item.error ? Output::describe(*item.error) : Json(nullptr);
 	return object;
 }
@@ -120,6 +127,15 @@ int report(const std::vector<Item>& items, bool dry_run, Output& output)
 	return failed == items.size() ? exit : kind::partial.exit;
 }
 
+std::string line_of(const Item& item, bool dry_run)
+{
+	auto line = fmt::format("{} {}: {} -> {}", dry_run ? "would revoke" : "revoked",
+		item.id.str(), describe_region(*item.status), describe(item.status->domain));
+	if (item.rung && *item.rung != Rung::cooperative)
+		line += fmt::format("  by {}", to_string(*item.rung));
+	return line;
+}
+
 int run_revoke(const RevokeCommand& command, Machine& machine, Output& output)
 {
 	auto& host = machine.host();
@@ -128,6 +144,10 @@ int run_revoke(const RevokeCommand& command, Machine& machine, Output& output)
 	if (items.size() == 1 && items[0].error)
 		throw *items[0].error;
 	Revoker revoker(host);
+	RevokeOptions options;
+	options.limit = command.limit;
+	options.force = command.force;
+	options.warn = [&output](const std::string& text) { output.warning(text); };
 	for (auto& item : items) {
 		if (item.error) {
 			output.complain(*item.error);
@@ -139,7 +159,7 @@ int run_revoke(const RevokeCommand& command, Machine& machine, Output& output)
 			output.warning(device_changed(item.status->grant, *other).what());
 		try {
 			if (!command.dry_run)
-				revoker.revoke(*item.status, command.limit);
+				item.rung = revoker.revoke(*item.status, options);
 		} catch (const Error& error) {
 			if (items.size() == 1 || error.kind() == kind::interrupted)
 				throw;
@@ -150,16 +170,18 @@ int run_revoke(const RevokeCommand& command, Machine& machine, Output& output)
 		if (output.quiet())
 			output.line(item.id.str());
 		else
-			output.line(fmt::format("{} {}: {} -> {}",
-				command.dry_run ? "would revoke" : "revoked", item.id.str(),
-				describe_region(*item.status), describe(item.status->domain)));
+			output.line(line_of(item, command.dry_run));
 	}
 	return report(items, command.dry_run, output);
 }
 
 constexpr auto ladder =
 	"The guest is asked to let go and given the time of --wait.  If it keeps a page mapped, the\n"
-	"grant is left ending: the kernel frees it as soon as the guest lets go or dies.\n";
+	"grant is left ending: the kernel frees it as soon as the guest lets go or dies.  --force\n"
+	"takes one step against such a guest, the one it names and no other:\n"
+	"  fence           nobody else can map the pages; what is mapped stays mapped\n"
+	"  disable-decode  the device stops answering, to everybody\n"
+	"  destroy-domain  the guest is destroyed, which ends the grant; the last resort\n";
 
 } // namespace
 
@@ -172,6 +194,8 @@ void add_revoke(CLI::App& app, Command& command)
 	add_grant_filter(*verb, text->filter, false);
 	verb->add_flag("--all", text->all, "All grants there are");
 	verb->add_flag("--wait", text->wait, "How long the guest may take; --wait=SEC, default 10");
+	verb->add_option("--force", text->force, "fence, disable-decode or destroy-domain")
+		->type_name("STEP");
 	verb->add_flag("--ignore-missing", text->ignore_missing, "A grant that is not there is fine");
 	verb->callback([text, &command] {
 		command.can_dry_run = true;

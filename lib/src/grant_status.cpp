@@ -132,7 +132,9 @@ std::string GrantStatus::note() const
 	if (other_device)
 		return fmt::format("device gone; {} is there now", other_device->str());
 	if (grant.state == Grant::State::lost)
-		return "device gone";
+		return device_present ? "its driver left" : "device gone";
+	if (backend_state == XenbusState::closed)
+		return "fenced";
 	if (!published)
 		return grant.state == Grant::State::ending ? "" : "not in XenStore; revoke it";
 	if (!guest.error.empty())

@@ -10,6 +10,7 @@
 #include <iomemgrant/publisher.h>
 #include <iomemgrant/revoker.h>
 
+#include "grant_record.h"
 #include "refusals.h"
 
 namespace iomemgrant
@@ -113,12 +114,16 @@ private:
 		// The user's wish to stop has been heard; it must not stop the cleaning up too.
 		Host patient = host_;
 		patient.checkpoint = [] {};
+		// What is recorded is that the grant was refused, once.
+		patient.audit = [](const AuditEntry&) {};
 		if (!published_) {
 			if (host_.device.end(grant.id) == GrantDevice::Ended::yes)
 				return;
 		}
 		try {
-			Revoker(patient).revoke(status, rollback_limit);
+			RevokeOptions options;
+			options.limit = rollback_limit;
+			(void)Revoker(patient).revoke(status, options);
 		} catch (const Error& error) {
 			if (error.kind() != kind::still_mapped)
 				end_regardless(grant.id);
@@ -144,15 +149,30 @@ private:
 GrantOutcome Granter::grant(const DomainSpec& domain_spec, const std::vector<RegionSpec>& specs,
 	const GrantOptions& options)
 {
+	GrantRecord record(host_, domain_spec, specs, options);
+	try {
+		auto outcome = attempt(domain_spec, specs, options, record);
+		record.granted(outcome);
+		return outcome;
+	} catch (const Error& error) {
+		record.refused(error);
+		throw;
+	}
+}
+
+GrantOutcome Granter::attempt(const DomainSpec& domain_spec, const std::vector<RegionSpec>& specs,
+	const GrantOptions& options, GrantRecord& record)
+{
 	const auto judgement = judge_all(host_, domains_, domain_spec, specs, options);
 	const auto& domain = judgement.domain;
+	record.concerns(domain);
 	if (judgement.granted) {
 		GrantOutcome outcome;
 		outcome.grants = *judgement.granted;
 		outcome.changed = false;
 		return outcome;
 	}
-	const auto candidates = accepted(judgement);
+	const auto candidates = accepted(judgement, record);
 	if (options.dry_run)
 		return rehearsal(domain, candidates, options);
 
@@ -204,15 +224,17 @@ GrantOutcome Granter::grant(const DomainSpec& domain_spec, const std::vector<Reg
 }
 
 // Throws the first thing that speaks against a region.
-std::vector<Candidate> Granter::accepted(const Judgement& judgement)
+std::vector<Candidate> Granter::accepted(const Judgement& judgement, GrantRecord& record)
 {
 	std::vector<Candidate> candidates;
 	for (const auto& verdict : judgement.verdicts) {
 		if (const auto* refusal = verdict.refusal())
 			throw Error(*refusal);
-		for (const auto& finding : verdict.findings)
+		for (const auto& finding : verdict.findings) {
 			host_.trace(fmt::format("{} [{}]: overridden", finding.error.what(),
 				finding.error.kind().slug));
+			record.overridden(verdict.candidate->region, finding.error);
+		}
 		candidates.push_back(*verdict.candidate);
 	}
 	return candidates;

@@ -102,9 +102,21 @@ void announce_closing(XenStore& store, const PublicationPath& path)
 	store.transact([&](XenStoreTransaction& transaction) {
 		// Writing would bring a removed directory back to life.
 		const auto state = transaction.read(path.backend("state"));
-		if (state && decode_state(state) != XenbusState::closing)
-			transaction.write(
-				path.backend("state"), encode_state(XenbusState::closing));
+		if (!state || decode_state(state) == XenbusState::closing ||
+			decode_state(state) == XenbusState::closed)
+			return;
+		transaction.write(path.backend("state"), encode_state(XenbusState::closing));
+	});
+}
+
+void fence(XenStore& store, const PublicationPath& path)
+{
+	store.transact([&](XenStoreTransaction& transaction) {
+		if (!transaction.read(path.backend("state")))
+			return;
+		transaction.remove(path.backend("refs"));
+		transaction.remove(path.backend("ref-directory"));
+		transaction.write(path.backend("state"), encode_state(XenbusState::closed));
 	});
 }
 

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include <iomemgrant/error.h>
 #include <iomemgrant/publisher.h>
 
 namespace iomemgrant
@@ -18,31 +17,88 @@ using std::chrono::milliseconds;
 
 // Xen's count may drop without any XenStore event, so nobody sleeps longer than this at a time.
 constexpr milliseconds longest_nap{250};
+// How long Xen may take to tear down a domain that the toolstack has destroyed.
+constexpr milliseconds destroy_limit{60000};
 
 std::string seconds(milliseconds limit)
 {
 	return fmt::format("{:g}s", static_cast<double>(limit.count()) / 1000);
 }
 
+// What a mapping consists of, and why a fence leaves it where it is.
+std::string_view leftovers(DomainType type)
+{
+	return type == DomainType::pv ? "its page table entries stay" : "its physmap entries stay";
+}
+
 } // namespace
 
-void Revoker::revoke(const GrantStatus& status, milliseconds limit)
+std::string_view to_string(Rung rung)
+{
+	switch (rung) {
+	case Rung::cooperative:
+		return "cooperative";
+	case Rung::fence:
+		return "fence";
+	case Rung::disable_decode:
+		return "disable-decode";
+	case Rung::destroy_domain:
+		return "destroy-domain";
+	}
+	return "unknown";
+}
+
+Rung parse_force(std::string_view text)
+{
+	for (const auto rung : {Rung::fence, Rung::disable_decode, Rung::destroy_domain}) {
+		if (text == to_string(rung))
+			return rung;
+	}
+	throw Error(kind::usage,
+		fmt::format("--force: '{}' is not fence, disable-decode or destroy-domain", text));
+}
+
+std::optional<Rung> Revoker::revoke(const GrantStatus& status, const RevokeOptions& options)
+{
+	try {
+		const auto rung = climb(status, options);
+		record(AuditEvent::revoked, status, "revoked",
+			rung ? fmt::format("revoked, rung {}", to_string(*rung)) : "revoked");
+		return rung;
+	} catch (const Error& error) {
+		record(AuditEvent::kept, status, error.kind().slug, error.what());
+		throw;
+	}
+}
+
+// The order matters to whoever is killed in between: what asks the guest comes before what ends
+// the grant, and the publication goes last, so that the next revocation finds what is left.
+std::optional<Rung> Revoker::climb(const GrantStatus& status, const RevokeOptions& options)
 {
 	const auto path = status.path(host_.self);
-	const auto id = status.grant.id.str();
+	std::optional<Rung> rung;
 
 	host_.checkpoint();
 	if (status.published) {
-		host_.trace(fmt::format("{}: asking {} to let go", id, describe(status.domain)));
+		host_.trace(fmt::format("{}: asking {} to let go", status.grant.id.str(),
+			describe(status.domain)));
 		announce_closing(host_.store, path);
+		if (status.in_kernel && status.domain_alive)
+			rung = Rung::cooperative;
 	}
-	if (status.in_kernel && end(status, limit) == Progress::still_mapped)
-		throw still_mapped(status, limit);
-	host_.trace(fmt::format("{}: ended; withdrawing it from XenStore", id));
+	if (status.in_kernel && ask(status, options.limit) == Progress::still_mapped) {
+		if (options.force == Rung::cooperative ||
+			force(status, options) == Progress::still_mapped)
+			throw still_mapped(status, options);
+		rung = options.force;
+	}
+	host_.trace(fmt::format(
+		"{}: ended; withdrawing it from XenStore", status.grant.id.str()));
 	withdraw(host_.store, {path});
+	return rung;
 }
 
-Revoker::Progress Revoker::end(const GrantStatus& status, milliseconds limit)
+Revoker::Progress Revoker::ask(const GrantStatus& status, milliseconds limit)
 {
 	const auto deadline = host_.now() + limit;
 	const auto watch = host_.store.watch(status.path(host_.self).frontend("state"));
@@ -53,20 +109,25 @@ Revoker::Progress Revoker::end(const GrantStatus& status, milliseconds limit)
 		const bool last = left <= milliseconds(0);
 		// Ending under a guest that has the pages mapped would take nothing away from it,
 		// but would turn a grant it may still give up politely into one that is ending.
-		if (last || guest_let_go(status)) {
-			try {
-				if (host_.device.end(status.grant.id) == GrantDevice::Ended::yes)
-					return Progress::ended;
-			} catch (const Error& error) {
-				// The kernel was faster: the guest died, or an earlier end came true.
-				if (error.kind() == kind::no_grant)
-					return Progress::ended;
-				throw;
-			}
-			if (last)
-				return Progress::still_mapped;
-		}
+		if ((last || guest_let_go(status)) && end(status) == Progress::ended)
+			return Progress::ended;
+		if (last)
+			return Progress::still_mapped;
 		(void)host_.store.wait(std::min(left, longest_nap)); // event or not, look again
+	}
+}
+
+Revoker::Progress Revoker::end(const GrantStatus& status)
+{
+	try {
+		return host_.device.end(status.grant.id) == GrantDevice::Ended::yes
+			? Progress::ended
+			: Progress::still_mapped;
+	} catch (const Error& error) {
+		// The kernel was faster: the guest died, or an earlier end came true.
+		if (error.kind() == kind::no_grant)
+			return Progress::ended;
+		throw;
 	}
 }
 
@@ -87,20 +148,127 @@ bool Revoker::guest_let_go(const GrantStatus& status)
 	return !domain || domain->dying;
 }
 
-Error Revoker::still_mapped(const GrantStatus& status, milliseconds limit)
+Revoker::Progress Revoker::force(const GrantStatus& status, const RevokeOptions& options)
+{
+	const auto id = status.grant.id.str();
+	const auto& sbdf = status.grant.region.sbdf;
+
+	host_.checkpoint();
+	switch (options.force) {
+	case Rung::cooperative:
+		break;
+	case Rung::fence:
+		// Whatever nobody maps at this moment has been ended by now.  Nothing reaches what is
+		// mapped: Xen cannot take entries out of the page tables of a PV guest, and takes
+		// an entry out of a physmap (XEN_DOMCTL_memory_mapping) only where the domain has
+		// permission of its own, and only at an address that nobody but the guest knows.
+		host_.trace(fmt::format("{}: taking its references out of XenStore", id));
+		fence(host_.store, status.path(host_.self));
+		break;
+	case Rung::disable_decode:
+		warn_of_others(status, options);
+		host_.trace(fmt::format("{}: turning memory decoding of {} off", id, sbdf.str()));
+		host_.pci.disable_memory(sbdf);
+		break;
+	case Rung::destroy_domain: {
+		// The id may be another domain's by now.
+		const auto now = host_.hypervisor.domain(status.grant.domid);
+		if (status.domain_alive && now && now->uuid == status.domain.uuid && !now->dying) {
+			host_.trace(fmt::format("{}: destroying {}", id, describe(status.domain)));
+			host_.destroy_domain(status.grant.domid);
+		}
+		break;
+	}
+	}
+	record(AuditEvent::forced, status, to_string(options.force),
+		fmt::format("used --force={}", to_string(options.force)));
+	return options.force == Rung::destroy_domain ? await_death(status) : end(status);
+}
+
+Revoker::Progress Revoker::await_death(const GrantStatus& status)
+{
+	const auto deadline = host_.now() + destroy_limit;
+	const auto release = host_.store.watch("@releaseDomain");
+	while (end(status) == Progress::still_mapped) {
+		if (host_.now() >= deadline)
+			return Progress::still_mapped;
+		(void)host_.store.wait(longest_nap, host_.device.fd());
+	}
+	return Progress::ended;
+}
+
+// Decoding is the device's, not the grant's.
+void Revoker::warn_of_others(const GrantStatus& status, const RevokeOptions& options)
+{
+	const auto& sbdf = status.grant.region.sbdf;
+	options.warn(fmt::format("{} stops answering all its users; accesses end in master aborts, "
+				 "which a machine that reports SERR may take as fatal",
+		sbdf.str()));
+	for (const auto& grant : host_.device.list()) {
+		if (grant.region.sbdf == sbdf && grant.id != status.grant.id)
+			options.warn(fmt::format("{} of domain {} is cut off with it",
+				grant.id.str(), grant.domid.value()));
+	}
+	if (!host_.pci.contains(sbdf))
+		return;
+	if (const auto& device = host_.pci.read(sbdf); device.has_active_driver())
+		options.warn(fmt::format(
+			"the driver {} is cut off with it", device.driver.value_or("of dom0")));
+}
+
+Error Revoker::still_mapped(const GrantStatus& status, const RevokeOptions& options)
 {
 	const auto total = status.grant.region.nr_pages();
+	const auto& sbdf = status.grant.region.sbdf;
 	auto mapped = total;
 	for (const auto& grant : host_.device.list()) {
 		if (grant.id == status.grant.id)
 			mapped = grant.nr_mapped.value_or(static_cast<std::uint32_t>(total));
 	}
-	return Error(kind::still_mapped,
-		fmt::format("{} still mapped by {} ({} of {} pages) after {}", status.grant.id.str(),
-			short_name(status.domain), mapped, total, seconds(limit)),
-		"--force=disable-decode cuts the device off; --force=destroy-domain is last resort")
+	auto message = fmt::format("{} still mapped by {} ({} of {} pages) after {}",
+		status.grant.id.str(), short_name(status.domain), mapped, total,
+		seconds(options.limit));
+	std::string hint =
+		"--force=disable-decode cuts the device off; --force=destroy-domain is last resort";
+	switch (options.force) {
+	case Rung::cooperative:
+		if (const auto now = host_.hypervisor.domain(status.grant.domid); now && now->paused)
+			hint = fmt::format("it is paused and cannot let go: xl unpause {}; {}",
+				short_name(status.domain), hint);
+		break;
+	case Rung::fence:
+		message += fmt::format("; fenced: nobody else can map it, {}",
+			leftovers(status.domain.type));
+		break;
+	case Rung::disable_decode:
+		message += fmt::format("; cut off: {} answers no memory access", sbdf.str());
+		hint = fmt::format("--force=destroy-domain is last resort; afterwards setpci -s {} "
+				   "COMMAND=2:2 turns the device on again",
+			sbdf.str());
+		break;
+	case Rung::destroy_domain:
+		message += "; the domain was destroyed, but Xen is not done with it";
+		hint = "xl list; the kernel ends the grant as soon as Xen is done";
+		break;
+	}
+	return Error(kind::still_mapped, message, hint)
 		.with("grant", status.grant.id.str())
-		.with("mapped_pages", fmt::format("{}", mapped));
+		.with("mapped_pages", fmt::format("{}", mapped))
+		.with("rung", std::string(to_string(options.force)));
+}
+
+void Revoker::record(AuditEvent event, const GrantStatus& status, std::string_view result,
+	const std::string& what)
+{
+	AuditEntry entry;
+	entry.event = event;
+	entry.result = result;
+	entry.message = fmt::format(
+		"{} of {}: {}", status.grant.id.str(), describe(status.domain), what);
+	entry.domain = status.domain;
+	entry.region = status.grant.region;
+	entry.grant = status.grant.id;
+	host_.audit(entry);
 }
 
 } // namespace iomemgrant

@@ -4,12 +4,21 @@
 import json
 import re
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "schema"))
 import schemas  # noqa: E402
 
 SCHEMA = re.compile(r"xen-iomemgrant/[a-z]+/1")
+
+
+def wait_until(true, limit):
+    """Until `true()` is; what is wanted here makes no event that could be waited for."""
+    deadline = time.monotonic() + limit
+    while not true():
+        assert time.monotonic() < deadline, f"not within {limit} s"
+        time.sleep(0.2)
 
 
 class Refusal:
@@ -63,6 +72,10 @@ class Granter:
     def revoke(self, *grants):
         ids = " ".join(str(grant["id"]) for grant in grants)
         return self.run(f"revoke {ids} --wait=60").check()
+
+    def monitored(self):
+        """What a monitor that writes to /run/monitor.out has told so far."""
+        return [json.loads(line) for line in self.bench.dom0("cat /run/monitor.out").out.splitlines()]
 
     def references(self):
         """References and grants the module holds now."""

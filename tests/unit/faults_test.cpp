@@ -91,7 +91,7 @@ public:
 	{
 		Domains domains(host);
 		for (const auto& status : take_inventory(host, domains))
-			Revoker(host).revoke(status, default_wait);
+			(void)Revoker(host).revoke(status, {});
 	}
 
 	/// From the @nth request on, counted from 1, @count requests fail with @error.

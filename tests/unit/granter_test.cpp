@@ -107,7 +107,7 @@ TEST_F(GranterTest, a_granted_region_is_mapped_listed_and_revoked_without_a_trac
 	Domains domains(host);
 	const auto grants = take_inventory(host, domains);
 	ASSERT_EQ(grants.size(), 1U);
-	Revoker(host).revoke(grants[0], default_wait);
+	(void)Revoker(host).revoke(grants[0], {});
 	expect_nothing_left();
 }
 
@@ -171,7 +171,7 @@ TEST_F(GranterTest, a_guest_that_keeps_the_pages_is_reported_and_the_grant_is_en
 	Domains domains(host);
 	const auto grants = take_inventory(host, domains);
 	EXPECT_EQ(error_of([&] {
-		Revoker(host).revoke(grants.at(0), default_wait);
+		(void)Revoker(host).revoke(grants.at(0), {});
 		return 0;
 	}).text,
 		"g17 still mapped by web1 (2 of 2 pages) after 10s [still-mapped]");

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include <iomemgrant/granter.h>
 #include <xen-iomemgrant/machine.h>
 
@@ -111,8 +113,17 @@ public:
 			.pci = PciDevices(tree.root())});
 		host_->now = [this] { return store_.time; };
 		host_->wall = [this] { return wall; };
+		host_->destroy_domain = [this](Domid id) { destroyed(id); };
+		host_->audit = [this](const AuditEntry& entry) {
+			if (audited)
+				audited(entry);
+		};
 		return *host_;
 	}
+
+	/// What the toolstack does when it shall destroy a guest, and who reads the audit trail.
+	std::function<void(Domid)> destroyed;
+	std::function<void(const AuditEntry&)> audited;
 
 	PciTree tree;
 	std::map<std::string, std::string> before;

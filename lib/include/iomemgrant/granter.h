@@ -15,6 +15,8 @@
 namespace iomemgrant
 {
 
+class GrantRecord;
+
 struct GrantOutcome {
 	/// One per region, in their order.  With dry_run the ids are not real.
 	std::vector<GrantStatus> grants;
@@ -42,7 +44,9 @@ public:
 private:
 	class Pending;
 
-	std::vector<Candidate> accepted(const Judgement& judgement);
+	GrantOutcome attempt(const DomainSpec& domain, const std::vector<RegionSpec>& specs,
+		const GrantOptions& options, GrantRecord& record);
+	std::vector<Candidate> accepted(const Judgement& judgement, GrantRecord& record);
 	GrantOutcome rehearsal(const DomainInfo& domain, const std::vector<Candidate>& candidates,
 		const GrantOptions& options);
 	std::vector<GrantStatus> inspect_all(const Pending& pending);

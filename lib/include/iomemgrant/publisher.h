@@ -17,9 +17,13 @@ namespace iomemgrant
 void publish(XenStore& store,
 	const std::vector<std::pair<PublicationPath, Publication>>& publications);
 
-/// Asks the guest to let go: backend state Closing.  A publication that is not there, or is
-/// asked already, is left as it is.
+/// Asks the guest to let go: backend state Closing.  A publication that is not there, is asked
+/// already or is fenced is left as it is.
 void announce_closing(XenStore& store, const PublicationPath& path);
+
+/// Takes the references out of a publication, so that nobody new learns them, and sets its state
+/// to Closed.
+void fence(XenStore& store, const PublicationPath& path);
 
 /// Takes publications out of XenStore with every directory this leaves empty, so that the store
 /// is as it was before publish().  What is not there is no error.

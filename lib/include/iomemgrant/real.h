@@ -30,6 +30,9 @@ std::unique_ptr<Hypervisor> open_hypervisor(LogSink log);
 /// /dev/xen/iomemgrant.  Throws Error no-module or permission.
 std::unique_ptr<GrantDevice> open_grant_device();
 
+/// Destroys a domain as `xl destroy` does, which this runs.  Throws Error with what it said.
+void destroy_with_xl(Domid id);
+
 } // namespace iomemgrant
 
 #endif

@@ -3,12 +3,38 @@
 #define IOMEMGRANT_REVOKER_H
 
 #include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
 
+#include <iomemgrant/error.h>
 #include <iomemgrant/grant_status.h>
 #include <iomemgrant/host.h>
 
 namespace iomemgrant
 {
+
+/// The ladder: how a grant is taken back.  The guest is always asked first; what comes after that
+/// is one step, which the user names, and no step leads to the next.
+enum class Rung {
+	cooperative,    ///< the guest was asked and let go
+	fence,          ///< nobody new can map; what is mapped stays
+	disable_decode, ///< the device answers nobody any more, what is mapped included
+	destroy_domain, ///< the guest is destroyed
+};
+std::string_view to_string(Rung rung); // "disable-decode"
+/// Throws Error usage for anything but the three steps that --force takes.
+Rung parse_force(std::string_view text);
+
+struct RevokeOptions {
+	/// How long the guest may take.
+	std::chrono::milliseconds limit{10000};
+	/// What to do when it has not let go by then.
+	Rung force = Rung::cooperative;
+	/// Told what the user should know about a step before it is done.
+	std::function<void(const std::string&)> warn = [](const std::string&) {};
+};
 
 /// Takes grants back.
 class Revoker
@@ -16,18 +42,29 @@ class Revoker
 public:
 	explicit Revoker(Host& host) : host_(host), domains_(host) {}
 
-	/// Asks the guest to let go, ends the grant and takes it out of XenStore.  Blocks at most
-	/// @limit.  A revocation that was broken off anywhere is finished by the next.
-	/// Throws Error still-mapped when the guest keeps a page mapped; the grant is then ending:
-	/// the kernel frees it as soon as the guest lets go, and the publication stays, asking.
-	void revoke(const GrantStatus& status, std::chrono::milliseconds limit);
+	/// Asks the guest to let go, takes the step of options.force if it does not, ends the grant
+	/// and takes it out of XenStore.  Blocks at most options.limit, and, when it destroys the
+	/// domain, until Xen is done with that.  A revocation that was broken off anywhere is
+	/// finished by the next.  Returns the rung that brought the end; absent when there was
+	/// nobody to ask.
+	/// Throws Error still-mapped, with the rung that was reached among its details, when the
+	/// guest keeps a page mapped; the grant is then ending: the kernel frees it as soon as the
+	/// guest lets go, and the publication stays, asking.
+	std::optional<Rung> revoke(const GrantStatus& status, const RevokeOptions& options);
 
 private:
 	enum class Progress { ended, still_mapped };
 
-	Progress end(const GrantStatus& status, std::chrono::milliseconds limit);
+	std::optional<Rung> climb(const GrantStatus& status, const RevokeOptions& options);
+	Progress ask(const GrantStatus& status, std::chrono::milliseconds limit);
+	Progress end(const GrantStatus& status);
+	Progress force(const GrantStatus& status, const RevokeOptions& options);
+	Progress await_death(const GrantStatus& status);
 	bool guest_let_go(const GrantStatus& status);
-	Error still_mapped(const GrantStatus& status, std::chrono::milliseconds limit);
+	void warn_of_others(const GrantStatus& status, const RevokeOptions& options);
+	Error still_mapped(const GrantStatus& status, const RevokeOptions& options);
+	void record(AuditEvent event, const GrantStatus& status, std::string_view result,
+		const std::string& what);
 
 	Host& host_;
 	Domains domains_;

@@ -5,6 +5,8 @@
  *   iomem-probe write NODE OFF VALUE
  *   iomem-probe hold NODE LEN             map, print "mapped", read on; "SIGBUS" when cut off
  *   iomem-probe refuse NODE               read(), write(), private and too long mappings fail
+ *   iomem-probe grab DOMID REF COUNT      map references by hand and keep them, whatever XenStore
+ *                                         says; print "mapped" and each new value of register 0
  *   iomem-probe info                      what the module says of itself
  */
 #define _GNU_SOURCE
@@ -108,6 +110,37 @@ static int refuse(const char *node)
 	return 0;
 }
 
+/* Not polite: this is how a guest keeps what it was granted. */
+static void __attribute__((noreturn)) grab(unsigned int domid, uint32_t first, uint32_t count)
+{
+	uint32_t refs[count];
+	struct iomemgrant_map request = {
+		.size = sizeof(request), .domid = domid, .nr_refs = count, .refs = (uintptr_t)refs,
+	};
+	int fd = open(IOMEMGRANT_DEVICE, O_RDWR);
+	volatile uint32_t *page;
+	uint32_t last = 0, now;
+
+	if (fd < 0)
+		die(IOMEMGRANT_DEVICE);
+	for (uint32_t i = 0; i < count; i++)
+		refs[i] = first + i;
+	if (ioctl(fd, IOMEMGRANT_IOC_MAP, &request))
+		die("MAP");
+	page = mmap(NULL, request.length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, request.mmap_offset);
+	if (page == MAP_FAILED)
+		die("mmap");
+	puts("mapped");
+	for (;;) {
+		now = page[0];
+		if (now != last)
+			printf("0x%08x\n", now);
+		fflush(stdout);
+		last = now;
+		usleep(20000);
+	}
+}
+
 static int info(void)
 {
 	struct iomemgrant_info info = { .size = sizeof(info) };
@@ -137,8 +170,11 @@ int main(int argc, char **argv)
 		return hold(argv[2], strtoul(argv[3], NULL, 0));
 	if (argc == 3 && !strcmp(verb, "refuse"))
 		return refuse(argv[2]);
+	if (argc == 5 && !strcmp(verb, "grab"))
+		grab(atoi(argv[2]), strtoul(argv[3], NULL, 0), strtoul(argv[4], NULL, 0));
 	if (argc == 2 && !strcmp(verb, "info"))
 		return info();
-	fprintf(stderr, "usage: iomem-probe read NODE OFF | write NODE OFF VALUE | hold NODE LEN | refuse NODE | info\n");
+	fprintf(stderr, "usage: iomem-probe read NODE OFF | write NODE OFF VALUE | hold NODE LEN | refuse NODE | grab DOMID REF COUNT |\n"
+		"       info\n");
 	return 2;
 }

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <iomemgrant/granter.h>
+#include <iomemgrant/monitor.h>
+
+#include "commands.h"
+#include "grant_fields.h"
+
+namespace iomemgrant
+{
+
+namespace
+{
+
+struct WaitText {
+	std::string grant;
+	std::string goal;
+};
+
+struct WaitCommand {
+	std::string grant;
+	Goal goal = Goal::mapped;
+	std::chrono::milliseconds limit = default_wait;
+};
+
+WaitCommand parse(const WaitText& text, const GlobalOptions& globals)
+{
+	return {text.grant, parse_goal(text.goal), globals.timeout().value_or(default_wait)};
+}
+
+int run_wait(const WaitCommand& command, Machine& machine, Output& output)
+{
+	const auto status =
+		await_grant(machine.host(), command.grant, command.goal, command.limit);
+	auto document = output.document("wait");
+	document["for"] = to_string(command.goal);
+	document["grant"] = status ? grant_json(*status) : Json(nullptr);
+	output.print(document);
+	if (!output.quiet())
+		output.line(status ? fmt::format("{} is {}: {} of {} pages mapped",
+					     status->grant.id.str(), to_string(status->state()),
+					     status->mapped_pages(),
+					     status->grant.region.nr_pages())
+				   : fmt::format("{} is gone", command.grant));
+	return 0;
+}
+
+} // namespace
+
+void add_wait(CLI::App& app, Command& command)
+{
+	auto text = std::make_shared<WaitText>();
+	auto* verb = app.add_subcommand("wait",
+		"Wait until a grant is mapped, unmapped or gone; --timeout=SEC, default 10");
+	verb->add_option("GRANT", text->grant, "Id or label of a grant")->required();
+	verb->add_option("--for", text->goal, "mapped, unmapped or gone")
+		->required()
+		->type_name("STATE");
+	verb->callback([text, &command] {
+		command.run = [parsed = parse(*text, command.globals)](
+				      Machine& machine, Output& output) {
+			return run_wait(parsed, machine, output);
+		};
+	});
+}
+
+} // namespace iomemgrant

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#ifndef IOMEMGRANT_MONITOR_H
+#define IOMEMGRANT_MONITOR_H
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <iomemgrant/grant_status.h>
+#include <iomemgrant/host.h>
+
+namespace iomemgrant
+{
+
+/// Sleeps until something about a grant may have changed.  Watch first, then read.
+class GrantWatches
+{
+public:
+	explicit GrantWatches(Host& host);
+
+	/// Also watches what the guests of these grants say, and no longer those of others.
+	void follow(const std::vector<GrantStatus>& grants);
+	/// Until there is news, or @limit has passed.  What Xen counts as mapped makes no event of
+	/// its own, so nobody sleeps longer than longest_nap.  Throws Error interrupted.
+	void sleep(std::chrono::milliseconds limit);
+
+	static constexpr std::chrono::milliseconds longest_nap{500};
+
+private:
+	Host& host_;
+	std::vector<std::unique_ptr<XenStoreWatch>> fixed_;
+	std::map<std::string, std::unique_ptr<XenStoreWatch>> guests_;
+};
+
+/// What happened to one grant.
+struct GrantEvent {
+	enum class Kind {
+		present, ///< it was there when watching began
+		granted, ///< it is new
+		changed,
+		gone,
+	};
+
+	Kind kind = Kind::changed;
+	/// As it is; of one that is gone, as it was last.
+	GrantStatus now;
+	/// What it was before; with changed only.
+	std::optional<GrantStatus> before;
+};
+std::string_view to_string(GrantEvent::Kind kind);
+
+/// Tells every change of grants that can be seen in `list`.  Of changes that follow each other
+/// faster than they can be looked at, it tells the sum.
+class Monitor
+{
+public:
+	using Filter = std::function<bool(const GrantStatus&)>;
+
+	Monitor(Host& host, Filter filter);
+
+	/// Blocks until there are events or @limit has passed.  The first call tells what is
+	/// there.  Throws Error interrupted.
+	std::vector<GrantEvent> next(std::chrono::milliseconds limit);
+
+private:
+	std::vector<GrantEvent> look();
+
+	Host& host_;
+	Filter filter_;
+	GrantWatches watches_;
+	bool first_ = true;
+	std::map<GrantId, GrantStatus> known_;
+};
+
+/// What `wait` waits for.
+enum class Goal { mapped, unmapped, gone };
+/// Throws Error usage.
+Goal parse_goal(std::string_view text);
+std::string_view to_string(Goal goal);
+
+/// Blocks until the grant, given by id or label, has all its pages mapped, or none, or is gone;
+/// which Xen decides, not the guest.  Returns it as it is then; absent when it is gone.  Throws
+/// Error timeout after @limit, and no-grant for one that does not exist, unless that is the goal.
+std::optional<GrantStatus> await_grant(Host& host, const std::string& id_or_label, Goal goal,
+	std::chrono::milliseconds limit);
+
+} // namespace iomemgrant
+
+#endif

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <iomemgrant/monitor.h>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <iomemgrant/error.h>
+
+namespace iomemgrant
+{
+
+namespace
+{
+
+using std::chrono::milliseconds;
+
+/// Whether a reader of `list` would see a difference.
+bool looks_the_same(const GrantStatus& a, const GrantStatus& b)
+{
+	return a.state() == b.state() && a.mapped_pages() == b.mapped_pages() &&
+		a.published == b.published && a.backend_state == b.backend_state &&
+		a.guest == b.guest && a.device_present == b.device_present &&
+		a.domain.name == b.domain.name && a.note() == b.note();
+}
+
+std::optional<GrantStatus> find(const std::vector<GrantStatus>& grants, const std::string& wanted)
+{
+	try {
+		return select(grants, wanted);
+	} catch (const Error& error) {
+		if (error.kind() == kind::no_grant)
+			return std::nullopt;
+		throw;
+	}
+}
+
+bool reached(const std::optional<GrantStatus>& status, Goal goal)
+{
+	if (!status)
+		return goal != Goal::mapped;
+	switch (goal) {
+	case Goal::mapped:
+		return status->mapped_pages() == status->grant.region.nr_pages() &&
+			status->state() == GrantState::mapped;
+	case Goal::unmapped:
+		return status->mapped_pages() == 0;
+	case Goal::gone:
+		return false;
+	}
+	return false;
+}
+
+} // namespace
+
+GrantWatches::GrantWatches(Host& host) : host_(host)
+{
+	for (const auto& path :
+		{PublicationPath::backends(host.self), std::string("@releaseDomain")})
+		fixed_.push_back(host.store.watch(path));
+}
+
+void GrantWatches::follow(const std::vector<GrantStatus>& grants)
+{
+	std::map<std::string, std::unique_ptr<XenStoreWatch>> guests;
+	for (const auto& status : grants) {
+		const auto path = status.path(host_.self).frontend();
+		auto known = guests_.extract(path);
+		if (known.empty())
+			guests.emplace(path, host_.store.watch(path));
+		else
+			guests.insert(std::move(known));
+	}
+	guests_ = std::move(guests);
+}
+
+void GrantWatches::sleep(milliseconds limit)
+{
+	// Event or not, the caller looks again.
+	(void)host_.store.wait(std::min(limit, longest_nap), host_.device.fd());
+	host_.checkpoint();
+}
+
+std::string_view to_string(GrantEvent::Kind kind)
+{
+	switch (kind) {
+	case GrantEvent::Kind::present:
+		return "present";
+	case GrantEvent::Kind::granted:
+		return "granted";
+	case GrantEvent::Kind::changed:
+		return "changed";
+	case GrantEvent::Kind::gone:
+		return "gone";
+	}
+	return "unknown";
+}
+
+Monitor::Monitor(Host& host, Filter filter)
+	: host_(host), filter_(std::move(filter)), watches_(host)
+{
+}
+
+std::vector<GrantEvent> Monitor::next(milliseconds limit)
+{
+	const auto deadline = host_.now() + limit;
+	while (true) {
+		auto events = look();
+		const auto left = std::chrono::ceil<milliseconds>(deadline - host_.now());
+		if (!events.empty() || left <= milliseconds(0))
+			return events;
+		watches_.sleep(left);
+	}
+}
+
+std::vector<GrantEvent> Monitor::look()
+{
+	// Names and UUIDs of domains change: nothing of the last look is kept.
+	Domains domains(host_);
+	const auto grants = take_inventory(host_, domains);
+	watches_.follow(grants);
+
+	std::vector<GrantEvent> events;
+	auto before = std::exchange(known_, {});
+	for (const auto& status : grants) {
+		if (!filter_(status))
+			continue;
+		known_.insert_or_assign(status.grant.id, status);
+		const auto old = before.extract(status.grant.id);
+		if (old.empty())
+			events.push_back({first_ ? GrantEvent::Kind::present
+						 : GrantEvent::Kind::granted,
+				status, std::nullopt});
+		else if (!looks_the_same(old.mapped(), status))
+			events.push_back({GrantEvent::Kind::changed, status, old.mapped()});
+	}
+	for (const auto& [id, status] : before)
+		events.push_back({GrantEvent::Kind::gone, status, std::nullopt});
+	first_ = false;
+	return events;
+}
+
+Goal parse_goal(std::string_view text)
+{
+	for (const auto goal : {Goal::mapped, Goal::unmapped, Goal::gone}) {
+		if (text == to_string(goal))
+			return goal;
+	}
+	throw Error(kind::usage, fmt::format("--for: '{}' is not mapped, unmapped or gone", text));
+}
+
+std::string_view to_string(Goal goal)
+{
+	switch (goal) {
+	case Goal::mapped:
+		return "mapped";
+	case Goal::unmapped:
+		return "unmapped";
+	case Goal::gone:
+		return "gone";
+	}
+	return "unknown";
+}
+
+std::optional<GrantStatus> await_grant(
+	Host& host, const std::string& id_or_label, Goal goal, milliseconds limit)
+{
+	const auto deadline = host.now() + limit;
+	GrantWatches watches(host);
+	std::string wanted = id_or_label;
+	bool seen = false;
+	while (true) {
+		Domains domains(host);
+		const auto grants = take_inventory(host, domains);
+		const auto status = find(grants, wanted);
+		if (status) {
+			// From now on this one, whoever else gets the label.
+			wanted = status->grant.id.str();
+			watches.follow({*status});
+		}
+		if (!status && !seen && goal != Goal::gone)
+			(void)select(grants, wanted); // says that there is none
+		if (reached(status, goal))
+			return status;
+		if (!status)
+			throw Error(kind::no_grant,
+				fmt::format("{} ended while it was waited for", wanted),
+				"xen-iomemgrant list");
+		seen = true;
+		const auto left = std::chrono::ceil<milliseconds>(deadline - host.now());
+		if (left <= milliseconds(0))
+			throw Error(kind::timeout,
+				fmt::format("{} is not {} after {:g}s: {}, {} of {} pages mapped",
+					wanted, to_string(goal),
+					static_cast<double>(limit.count()) / 1000,
+					to_string(status->state()), status->mapped_pages(),
+					status->grant.region.nr_pages()),
+				"--timeout=SEC waits longer")
+				.with("grant", wanted)
+				.with("state", std::string(to_string(status->state())));
+		watches.sleep(left);
+	}
+}
+
+} // namespace iomemgrant
