@@ -179,7 +179,7 @@ constexpr auto ladder =
 	"The guest is asked to let go and given the time of --wait.  If it keeps a page mapped, the\n"
 	"grant is left ending: the kernel frees it as soon as the guest lets go or dies.  --force\n"
 	"takes one step against such a guest, the one it names and no other:\n"
-	"  fence           nobody else can map the pages; what is mapped stays mapped\n"
+	"  fence           the references leave XenStore; what is mapped stays mapped\n"
 	"  disable-decode  the device stops answering, to everybody\n"
 	"  destroy-domain  the guest is destroyed, which ends the grant; the last resort\n";
 

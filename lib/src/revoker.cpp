@@ -237,7 +237,7 @@ Error Revoker::still_mapped(const GrantStatus& status, const RevokeOptions& opti
 				short_name(status.domain), hint);
 		break;
 	case Rung::fence:
-		message += fmt::format("; fenced: nobody else can map it, {}",
+		message += fmt::format("; fenced: its references are out of XenStore, {}",
 			leftovers(status.domain.type));
 		break;
 	case Rung::disable_decode:

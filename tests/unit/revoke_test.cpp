@@ -87,7 +87,7 @@ TEST_F(Revoke, a_fence_takes_the_references_out_of_sight_and_no_more)
 	EXPECT_EQ(run({"revoke", "g17", "--force=fence", "--wait=1"}), 5);
 	EXPECT_EQ(err,
 		"xen-iomemgrant: error: g17 still mapped by web1 (1 of 2 pages) after 1s; fenced: "
-		"nobody else can map it, its page table entries stay [still-mapped]\n"
+		"its references are out of XenStore, its page table entries stay [still-mapped]\n"
 		"hint: --force=disable-decode cuts the device off; --force=destroy-domain is last "
 		"resort\n");
 	EXPECT_EQ(node("refs"), "(none)");

@@ -19,7 +19,7 @@ namespace iomemgrant
 /// is one step, which the user names, and no step leads to the next.
 enum class Rung {
 	cooperative,    ///< the guest was asked and let go
-	fence,          ///< nobody new can map; what is mapped stays
+	fence,          ///< nobody new learns the references; what is mapped stays
 	disable_decode, ///< the device answers nobody any more, what is mapped included
 	destroy_domain, ///< the guest is destroyed
 };
