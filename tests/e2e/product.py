@@ -75,7 +75,10 @@ class Granter:
 
     def monitored(self):
         """What a monitor that writes to /run/monitor.out has told so far."""
-        return [json.loads(line) for line in self.bench.dom0("cat /run/monitor.out").out.splitlines()]
+        events = [json.loads(line) for line in self.bench.dom0("cat /run/monitor.out").out.splitlines()]
+        for event in events:
+            schemas.validate(event)
+        return events
 
     def references(self):
         """References and grants the module holds now."""
