@@ -27,7 +27,8 @@ class Refusal:
     def __init__(self, result):
         self.rc = result.rc
         self.text = result.err
-        found = re.search(r"\[([a-z-]+)\]$", result.err.split("\n")[0])
+        # Warnings may come first.
+        found = re.search(r": error: .*\[([a-z-]+)\]$", result.err, re.M)
         self.slug = found and found[1]
         self.hint = "\nhint: " in f"\n{result.err}"
 
