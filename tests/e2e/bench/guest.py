@@ -92,10 +92,18 @@ class Guest:
                         ).check()
         self._channel = Channel(self.bench._directory / f"port{self._port}", self.name,
                                 lambda: self.bench.guest_alive(self), sequence)
-        try:
-            self._channel.wait_ready(timeout)
-        except CommandTimeout as error:
-            raise CommandTimeout(f"{error}\n{self.bench.guest_log(self.name)[-4000:]}") from None
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                return self._channel.wait_ready(min(15, deadline - time.monotonic()))
+            except CommandTimeout as error:
+                if self._crashed() or time.monotonic() > deadline:
+                    raise CommandTimeout(f"{error}\n{self.bench.guest_log(self.name)[-4000:]}") from None
+
+    def _crashed(self):
+        """Whether the domain stands still for good, or is no more."""
+        state = self.bench.dom0(f"xl list {self.domid} | awk 'NR == 2 {{ print $5 }}'").out.strip()
+        return not state or "c" in state or "s" in state
 
     def reconnect(self, timeout=300):
         """After a restore or a reboot: the same name under another domid, with another console."""
