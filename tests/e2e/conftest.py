@@ -85,7 +85,7 @@ class Tested:
     @classmethod
     def built(cls, config):
         flavour = config.getoption("--flavour")
-        logs = config.getoption("--logs") or ROOT / "build" / "e2e-logs" / flavour
+        logs = (config.getoption("--logs") or ROOT / "build" / "e2e-logs" / flavour).resolve()
         shutil.rmtree(logs, ignore_errors=True)
         logs.mkdir(parents=True)
         xen = config.getoption("--xen") or (None if flavour == "stock" else ROOT / f"build/xen-{flavour}/xen")
