@@ -103,7 +103,7 @@ class Machine:
 
     nvme = "0000:00:12.0"
 
-    def __init__(self, xen=None, logs=None, options="", cycles=3, seconds=6, loops=1000):
+    def __init__(self, xen=None, logs=None, options="", cycles=6, seconds=6, loops=1000):
         subprocess.run(["make", "-sC", HERE], check=True, stdout=subprocess.DEVNULL)
         self.cycles, self.seconds, self.loops = cycles, seconds, loops
         files = [(HERE / "module/iomem_hvtest.ko", "/root/iomem_hvtest.ko"), (HERE / "user/hvt", "/usr/bin/hvt"),
