@@ -15,7 +15,7 @@ from product import Agent
 from test_kernel import references
 
 SEED = int(os.environ.get("XEN_IOMEMGRANT_FUZZ_SEED", "7"))
-VARIANTS = int(os.environ.get("XEN_IOMEMGRANT_FUZZ_VARIANTS", "300"))
+VARIANTS = int(os.environ.get("XEN_IOMEMGRANT_FUZZ_VARIANTS", "80"))    # 300 are all lists and more
 NR = 4
 # Numbers of grants the kernel module, which counts milliseconds since boot, has long passed or never reaches.
 FIRST_ID = 1 << 40
@@ -102,8 +102,7 @@ def variants(guest, first):
     while len(plans) < VARIANTS:
         plans.append((rng.choice(nodes), ...))
     # What reads them is the same for both kinds of guest; what maps is not.
-    if guest.type != "pv":
-        plans = rng.sample(plans, VARIANTS // 4)
+    plans = rng.sample(plans, VARIANTS if guest.type == "pv" else VARIANTS // 2)
     for node, value in plans:
         number += 1
         offer = good_offer(guest, first, number)
@@ -195,7 +194,7 @@ def test_malformed_publications_do_no_harm(bench, guest, granter):
                 assert state != "4" and pages in ("-", "0"), about
                 ignored += 1
         print(f"{len(offers)} offers: {mapped} mapped, {refused} refused, {ignored} ignored")
-        assert min(mapped, refused, ignored) > VARIANTS // 100
+        assert min(mapped, refused, ignored) > 0
         # No trace in the guest, and the references are free again (the end of `references` insists).
         assert guest.run("ls /dev/xen/iomem 2>/dev/null").out == ""
         assert guest.run("ls /sys/class/iomemgrant").out == ""
