@@ -12,9 +12,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import devices  # noqa: E402
-from bench import Bench, BenchError, HostDied, Products, persevere  # noqa: E402
+from bench import Bench, BenchError, HostDied, Products  # noqa: E402
 from product import Granter  # noqa: E402
-from retry import Retry  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 MACHINE = pytest.StashKey()
@@ -36,11 +35,6 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line("markers", "flavour(*names): hypervisors this test is for (default: release, debug)")
     config.addinivalue_line("markers", "extra_guest: the test starts guests of its own")
-
-    def losses():
-        machine = config.stash.get(MACHINE, None)
-        return machine.bench.lost if machine else []
-    config.pluginmanager.register(Retry(losses), "bench-retry")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -130,8 +124,7 @@ class Session:
         name = f"web-{kind}"
         self._errors.pop(kind, None)
         try:
-            self._guests[kind] = persevere(self.bench, f"starting {name}", lambda: self.bench.start_guest(name, kind),
-                                           lambda: self.bench.forget(name), self.notes.append)
+            self._guests[kind] = self.bench.start_guest(name, kind)
         except Exception as error:  # reported by guest() in the test that wants it
             self._errors[kind] = error
 

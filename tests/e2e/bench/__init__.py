@@ -2,24 +2,19 @@
 """The test bench: real Xen, a real dom0 and real guests inside QEMU."""
 
 from .channel import Channel, Result
-from .emulator import ATTEMPTS, GuestLost, explain, persevere
 from .errors import BenchError, CommandTimeout, HostDied
 from .guest import Guest
 from .host import Bench
 from .images import Images, Products
 
 __all__ = [
-    "ATTEMPTS",
     "Bench",
     "BenchError",
     "Channel",
     "CommandTimeout",
     "Guest",
-    "GuestLost",
     "HostDied",
     "Images",
     "Products",
     "Result",
-    "explain",
-    "persevere",
 ]

@@ -63,6 +63,8 @@ class Guest:
         config = [f'name="{name}"', f'type="{type}"', f"memory={memory}", f"vcpus={vcpus}",
                   'kernel="/boot/vmlinux"', 'ramdisk="/boot/guest.cpio"', f'extra="{line}"',
                   'on_crash="preserve"', 'on_reboot="destroy"', extra]
+        if type != "pv":
+            config.append(f'cpus="{bench.svm_cpus}"')
         if type == "hvm":
             config[4] = 'kernel="/boot/vmlinuz"'
             config += ['vnc=0', 'vga="none"', 'serial="pty"', 'device_model_version="qemu-xen"',
