@@ -75,8 +75,8 @@ class Channel:
         deadline = time.monotonic() + timeout
         while True:
             self._sequence += 1
-            self._send(b"\n> %d 5 %s\n" % (self._sequence, base64.b64encode(b"true")))
             try:
+                self._send(b"\n> %d 5 %s\n" % (self._sequence, base64.b64encode(b"true")))
                 if self._collect(self._sequence, min(deadline, time.monotonic() + 2), "true"):
                     return
             except CommandTimeout:
@@ -87,6 +87,9 @@ class Channel:
         self._socket.settimeout(10)
         try:
             self._socket.sendall(data)
+        except TimeoutError as error:
+            self._alive()
+            raise CommandTimeout(f"{self.name}: nobody reads its console") from error
         except OSError as error:
             self._alive()
             raise BenchError(f"{self.name}: {error}") from error

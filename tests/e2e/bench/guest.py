@@ -83,7 +83,8 @@ class Guest:
         if wait:
             self._connect(timeout)
 
-    def _connect(self, timeout, sequence=0):
+    def _relay(self, timeout):
+        """Copy between the guest's console and its virtio port, with a fresh copier."""
         node = "serial/0/tty" if self.type == "hvm" else "console/tty"
         tty = self.bench.dom0(f"until xenstore-read /local/domain/{self.domid}/{node} 2>/dev/null; do usleep 50000; done",
                               timeout=timeout).check().out.strip()
@@ -92,6 +93,9 @@ class Guest:
         self.bench.dom0(f"kill $(cat {pid}) 2>/dev/null; while kill -0 $(cat {pid}) 2>/dev/null; do usleep 20000; done;"
                         f"setsid bench-agent relay /dev/vport*p{self._port} {tty} >/dev/null 2>&1 & echo $! > {pid}"
                         ).check()
+
+    def _connect(self, timeout, sequence=0):
+        self._relay(timeout)
         self._channel = Channel(self.bench._directory / f"port{self._port}", self.name,
                                 lambda: self.bench.guest_alive(self), sequence)
         deadline = time.monotonic() + timeout
@@ -101,6 +105,8 @@ class Guest:
             except CommandTimeout as error:
                 if self._crashed() or time.monotonic() > deadline:
                     raise CommandTimeout(f"{error}\n{self.bench.guest_log(self.name)[-4000:]}") from None
+                # The console of a domain that has just been made may not have been the last word.
+                self._relay(timeout)
 
     def _crashed(self):
         """Whether the domain stands still for good, or is no more."""

@@ -84,7 +84,7 @@ class Bench:
         with self.ivshmem_file.open("wb") as file:
             file.truncate(ivshmem_size)
         xen_line = ("console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all noreboot "
-                    f"dom0_mem=800M,max:800M dom0_max_vcpus=1 {xen_options}")
+                    f"dom0_mem=1200M,max:1200M dom0_max_vcpus=1 {xen_options}")
         dom0_line = f"console=hvc0 loglevel=5 panic=-1 {dom0_options}"
         arguments = [
             "qemu-system-x86_64", "-machine", "q35", "-cpu", cpu, "-smp", str(cpus), "-m", memory,

@@ -20,7 +20,7 @@ def test_a_reboot_ends_the_grant(bench, kind, granter):
         assert guest.uuid == uuid and guest.domid != domid
         module_forgets(granter, references)
         assert all(entry["state"] == "orphaned" for entry in granter.list())
-        assert Agent(guest).list() == []
+        assert guest.run("ls /dev/xen/iomem 2>/dev/null").out == ""
         clear_of(bench, granter, references)
         again = granter.grant(guest, f"{bench.edu}/0@0+4K")
         assert Agent(guest).read(again, 0) == EDU_ID
@@ -39,13 +39,15 @@ def test_a_guest_destroyed_while_it_maps_frees_the_bar_without_help(bench, kind,
 
 def restore_as(bench, guest, domid):
     """Give a guest another domain's number: xl restores a number that was saved with the guest."""
-    image = "/run/renumbered.save"
+    image = "/root/renumbered.save"
     guest.save(image, "-D").check()
     old, new = f'"domid": {guest.domid}', f'"domid": {domid}'
     assert len(new) <= len(old)
-    bench.dom0(f"grep -qa '{old}' {image} && sed -i 's/{old}/{new:{len(old)}}/' {image}").check()
+    head = f"dd if={image} bs=64k count=1"      # the configuration comes first
+    bench.dom0(f"{head} | grep -qa '{old}' && {head} | sed 's/{old}/{new:{len(old)}}/' > {image}.head &&"
+               f"dd if={image}.head of={image} bs=64k conv=notrunc; rc=$?; rm -f {image}.head; exit $rc").check()
     # xl keeps a number from being used again for a minute.
-    bench.dom0(f"LIBXL_DOMID_REUSE_TIMEOUT=0 xl restore {image}; rc=$?; rm {image}; exit $rc", timeout=120).check()
+    bench.dom0(f"LIBXL_DOMID_REUSE_TIMEOUT=0 xl restore {image}; rc=$?; rm {image}; exit $rc", timeout=300).check()
     guest.reconnect()
     assert guest.domid == domid
 
@@ -103,7 +105,7 @@ def test_the_guests_module_can_be_reloaded_with_a_grant_alive(bench, guest, gran
 def test_dom0s_module_stays_while_it_grants(bench, pv, granter):
     grant = granter.grant(pv, f"{bench.edu}/0@0+4K")
     result = bench.dom0("rmmod xen_iomemgrant")
-    assert result.rc != 0 and "in use" in result.text, result.text
+    assert result.rc != 0 and "temporarily unavailable" in result.text, result.text
     assert Agent(pv).read(grant, 0) == EDU_ID
     granter.revoke(grant)
     bench.dom0("rmmod xen_iomemgrant && modprobe xen_iomemgrant").check()

@@ -72,10 +72,10 @@ def driven(bench, request):
     """A device with its driver bound in dom0, which is not so on the bench by default."""
     bdf = request.param
     driver = {NVME: "nvme", E1000E: "e1000e"}[bdf]
-    bench.dom0(f"modprobe {driver}").check()
+    bench.dom0(f"modprobe {driver}; echo {bdf} > /sys/bus/pci/drivers/{driver}/bind 2>/dev/null")
     wait_until(f"{driver} has {bdf}", lambda: bench.dom0(f"test -e {SYSFS}/{bdf}/driver").rc == 0)
     yield bdf, driver
-    bench.dom0(f"modprobe -r {driver}").check()
+    bench.dom0(f"echo {bdf} > /sys/bus/pci/drivers/{driver}/unbind").check()
 
 
 def test_a_driver_that_goes_away_from_a_shared_device(bench, guest, granter, driven):

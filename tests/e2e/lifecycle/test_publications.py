@@ -48,7 +48,7 @@ class Publication:
 
     def write(self, key, value):
         path = f"{self.backend}/{key}"
-        self.bench.dom0(f"xenstore-rm {path}" if value is None else f"xenstore-write {path} '{value}'").check()
+        self.bench.dom0(f"xenstore-rm {path}" if value is None else f"xenstore-write -- {path} '{value}'").check()
 
     def state(self, value, expected):
         self.write("state", value)

@@ -9,7 +9,7 @@ from scenario import EDU_ID, clear_of, extra_guest, module_forgets, wait_until
 from product import Agent, node
 
 pytestmark = pytest.mark.extra_guest
-IMAGE = "/run/guest.save"
+IMAGE = "/root/guest.save"
 
 
 @pytest.fixture
