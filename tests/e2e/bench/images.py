@@ -217,6 +217,9 @@ class Images:
         guest.write_bytes(self._base("guest").read_bytes() + self._overlay("guest"))
         inner = Archive()
         inner.file(vmlinux(), "/boot/vmlinux")
+        if self.hvm:
+            # QEMU's device model loads what a boot loader would, and that is not an ELF file.
+            inner.file(f"/boot/vmlinuz-{kernel_release()}", "/boot/vmlinuz")
         inner.file(guest, "/boot/guest.cpio")
         out = Path(directory) / "dom0.cpio"
         with out.open("wb") as file:
