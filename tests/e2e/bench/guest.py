@@ -67,7 +67,7 @@ class Guest:
             config.append(f'cpus="{bench.svm_cpus}"')
         if type == "hvm":
             config[4] = 'kernel="/boot/vmlinuz"'
-            config += ['vnc=0', 'vga="none"', 'serial="pty"', 'device_model_version="qemu-xen"',
+            config += ['vnc=0', 'vkb_device=0', 'vga="none"', 'serial="pty"', 'device_model_version="qemu-xen"',
                        'device_model_override="/usr/libexec/xen-qemu-system-i386"']
         bench.put(f"/etc/xen/{name}.cfg", "\n".join(config) + "\n")
         created = bench.dom0(f"xl create /etc/xen/{name}.cfg", timeout=timeout)

@@ -114,16 +114,22 @@ class Bench:
 
     def _wait_for_dom0(self, timeout):
         deadline = time.monotonic() + timeout
-        while not (self._directory / "port1").exists():
-            self.alive()
-            time.sleep(0.01)
         self._ports = queue.Queue()
         for port in range(1, DOM0_PORTS + 1):
-            channel = Channel(self._directory / f"port{port}", "dom0", self.alive)
+            channel = self._connect_to(self._directory / f"port{port}")
             if port == 1:
                 channel.wait_ready(deadline - time.monotonic())
             self._ports.put(channel)
         self.free_ports = list(range(DOM0_PORTS + 1, DOM0_PORTS + GUEST_PORTS + 1))
+
+    def _connect_to(self, path):
+        """A channel as soon as QEMU, which makes its sockets one after the other, listens."""
+        while True:
+            try:
+                return Channel(path, "dom0", self.alive)
+            except (FileNotFoundError, ConnectionRefusedError):
+                self.alive()
+                time.sleep(0.01)
 
     # The console.
 
