@@ -7,7 +7,7 @@ class BenchError(Exception):
 
 
 class HostDied(BenchError):
-    """Xen, dom0 or QEMU is gone. Never retried: a host that dies is a finding."""
+    """Xen, dom0 or QEMU is gone: always a finding."""
 
 
 class CommandTimeout(BenchError):
