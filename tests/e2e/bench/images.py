@@ -16,6 +16,7 @@ import re
 import shutil
 import stat
 import subprocess
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,8 +50,6 @@ HVM_FILES = [
     "/usr/lib/xen-4.17/boot/hvmloader",
     "/usr/libexec/xen-qemu-system-i386",
     "/usr/share/seabios/bios-256k.bin",
-    "/usr/share/seabios/vgabios-stdvga.bin",
-    "/usr/share/qemu/linuxboot.bin", "/usr/share/qemu/linuxboot_dma.bin",
     "/usr/share/qemu/kvmvapic.bin", "/usr/share/qemu/keymaps/en-us",
 ]
 UDEV_RULES = ["50-udev-default.rules", "80-drivers.rules"]
@@ -93,6 +92,18 @@ def stock_xen():
     return out
 
 
+def boot_disk():
+    """A disk of GRUB alone.  Where to go on is grub.cfg in the cpio archive that the second disk is."""
+    modules, core = Path("/usr/lib/grub/i386-pc"), CACHE / f"grub-{os.getpid()}"
+    with tempfile.NamedTemporaryFile("w") as config:
+        print("configfile (hd1)/grub.cfg", file=config, flush=True)
+        subprocess.run(["grub-mkimage", "-O", "i386-pc", "-d", modules, "-p", "(hd1)", "-c", config.name, "-o", core,
+                        "biosdisk", "newc", "configfile", "linux", "boot"], check=True)
+    disk = (modules / "boot.img").read_bytes() + core.read_bytes()
+    core.unlink()
+    return disk + b"\0" * (-len(disk) % (1 << 20))
+
+
 def _write(path, data):
     temporary = path.with_name(f"{path.name}.{os.getpid()}")
     temporary.write_bytes(data)
@@ -131,7 +142,8 @@ class Archive:
         if not source.is_file():
             raise BenchError(f"no file {source}")
         mode = mode or (0o755 if os.access(source, os.X_OK) else 0o644)
-        self.put(str(path or source), stat.S_IFREG | mode, source.read_bytes())
+        data = _stripped(source) if source.suffix == ".ko" else source.read_bytes()
+        self.put(str(path or source), stat.S_IFREG | mode, data)
 
     def program(self, source, path=None):
         """A file and the shared libraries it needs."""
@@ -166,6 +178,13 @@ class Archive:
         head = b"070701" + b"".join(b"%08X" % f for f in fields) + name.encode() + b"\0"
         head += b"\0" * (-len(head) % 4)
         return head + data + b"\0" * (-len(data) % 4)
+
+
+def _stripped(module):
+    """A kernel module without debug information, which is most of it; symbols stay."""
+    with tempfile.NamedTemporaryFile() as out:
+        subprocess.run(["strip", "--strip-debug", "-o", out.name, module], check=True)
+        return Path(out.name).read_bytes()
 
 
 def _canonical(path):
@@ -218,8 +237,8 @@ class Images:
         inner = Archive()
         inner.file(vmlinux(), "/boot/vmlinux")
         if self.hvm:
-            # QEMU's device model loads what a boot loader would, and that is not an ELF file.
             inner.file(f"/boot/vmlinuz-{kernel_release()}", "/boot/vmlinuz")
+            inner.put("/boot/grub.img", stat.S_IFREG | 0o644, boot_disk())
         inner.file(guest, "/boot/guest.cpio")
         out = Path(directory) / "dom0.cpio"
         with out.open("wb") as file:
