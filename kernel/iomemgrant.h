@@ -8,6 +8,7 @@
  *	grant_list  LIST                      death      ends grants of the dead
  *	lost        tells guests              sysfs      class iomemgrant
  *	map         mappings                  map_refs   their references
+ *	map_list    all of them
  *	map_user    mmap()                    map_kernel use by other drivers
  *	map_pm      suspend
  *	map_pv, map_hvm   how each kind of guest maps
@@ -244,18 +245,22 @@ struct iomem_map *map_create(struct map_request *request);
 void map_forget_notify(struct iomem_map *map);
 int map_revoke(struct iomem_map *map);
 void map_stale(struct iomem_map *map);
-void map_retire(struct iomem_map *map);
-int map_unmap_id(u64 id, const void *owner);
-void map_retire_owner(const void *owner);
-struct iomem_map *map_find(u32 id, const void *owner);
-struct iomem_map *map_find_minor(unsigned int minor);
-struct iomem_map *map_find_devid(u64 devid);
 u64 map_base(const struct iomem_map *map);
 u64 map_gfn(const struct iomem_map *map);
 /* The next three: map->lock held for write. */
 void map_set_state(struct iomem_map *map, enum map_state state);
 void map_notify(struct iomem_map *map);
 void map_zap(struct iomem_map *map);
+
+/* -------------------------------------------------------------- map_list.c */
+
+int map_list_add(struct iomem_map *map);
+void map_retire(struct iomem_map *map);
+int map_unmap_id(u64 id, const void *owner);
+void map_retire_owner(const void *owner);
+struct iomem_map *map_find(u32 id, const void *owner);
+struct iomem_map *map_find_minor(unsigned int minor);
+struct iomem_map *map_find_devid(u64 devid);
 void map_exit(void);
 
 /* -------------------------------------------------------------- map_refs.c */
