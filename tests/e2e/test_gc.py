@@ -112,3 +112,26 @@ def test_the_service_removes_it_by_itself_and_survives_everything(bench, pv, gra
     assert [g["id"] for g in granter.list()] == [alive["id"]] and granter.list()[0]["state"] == "mapped"
     granter.revoke(alive)
     assert iomem_nodes(bench) == before
+
+
+@pytest.mark.extra_guest
+def test_the_service_waits_for_a_xenstored_that_went_away(bench, granter, sinks):
+    relay = "/run/store-relay"
+    start = f"setsid store-relay {relay} >/dev/null 2>&1 & until [ -S {relay} ]; do usleep 10000; done"
+    before = iomem_nodes(bench)
+    bench.dom0(start).check()
+    service = Service(bench, f"NOTIFY_SOCKET=/run/notify.socket XENSTORED_PATH={relay}")
+    wait_until(lambda: "READY=1" in bench.dom0("cat /run/notify").out, 30)
+
+    bench.dom0(f"kill -KILL $(pidof store-relay); rm {relay}").check()
+    wait_until(lambda: "waiting for it" in service.log(), 30)
+    assert "STATUS=waiting for xenstored" in bench.dom0("cat /run/notify").out
+    # Meanwhile a guest dies; the service cannot know, and says nothing more while it tries again.
+    grant = dead_guest(bench, granter, "pv", "service-4")[0]
+    assert iomem_nodes(bench) != before and service.log().count("waiting for it") == 1
+
+    bench.dom0(start).check()
+    wait_until(lambda: iomem_nodes(bench) == before, 60)
+    assert "xenstored answers again" in service.log() and f"g{grant['id']} of d" in service.log()
+    assert service.end("TERM") == 0, service.log()
+    bench.dom0(f"kill -KILL $(pidof store-relay); rm {relay}").check()
