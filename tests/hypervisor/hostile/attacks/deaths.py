@@ -4,7 +4,7 @@
 import struct
 import time
 
-from world import IOMEM, OKAY, UC, attack, Guest  # noqa: F401
+from world import IOMEM, OKAY, UC, Guest, attack
 
 from . import storm
 from .tables import Table, room
@@ -54,10 +54,9 @@ EXPECTED = r"domain_crash called from|Domain \d+ \(vcpu#\d+\) crashed"
 
 def everything(w, g, t):
     """Hold pages in every way at once, with both CPUs busy."""
-    refs = [w.grant(g, w.bar + n) for n in PAGES]
-    for n, ref in enumerate(refs):
-        status, _, _ = g.gmap(ref, IOMEM, g.hole + n * 4096 if g.hole else 0)
-        t.equal("map", status, OKAY)
+    refs = w.grants(g, [(w.bar + n, 1) for n in PAGES])
+    maps = [f"gmap 0 {ref} {IOMEM} {g.hole + n * 4096 if g.hole else 0:#x}" for n, ref in enumerate(refs)]
+    t.equal("maps", [a[0] for a in g.go(*maps)], [OKAY] * len(refs))
     g.one("zero")
     value = [(w.bar + n) << 12 | UC for n in PAGES] if g.pv else [g.hole + n * 4096 | UC for n in range(len(PAGES))]
     for n in range(4):
@@ -84,8 +83,7 @@ def everything(w, g, t):
 
 def die(w, g, t, name, way):
     refs, racing = everything(w, g, t)
-    ends = sum(w.end(ref) for ref in refs)
-    t.equal("ends while it lives", ends, 0)
+    t.equal("ends while it lives", sum(w.ends([(ref, 1) for ref in refs])), 0)
     way(w, g)
     if way is not nothing:
         deadline = time.monotonic() + 30
@@ -95,7 +93,7 @@ def die(w, g, t, name, way):
                 break
     w.bench.forget(g.name)
     w.guests.pop(g.kind)
-    t.equal("ends of it all", sum(w.end(ref) for ref in refs), len(refs))
+    t.equal("ends of it all", sum(w.ends([(ref, 1) for ref in refs])), len(refs))
     time.sleep(0.2)
     w.dom0.one("stop")
     t.equal("pages that changed after the end", w.dom0.one("count 1")[0], 0)
@@ -111,14 +109,12 @@ def die(w, g, t, name, way):
     w.born += 1
     heir = next(iter(w.guests.values()), None) or Guest(w, f"heir-{w.born}", g.kind)
     w.guests.setdefault(heir.kind, heir)
-    for n in PAGES:
-        h = w.hold(heir, n, t)
-        heir.go(*heir.put(0, h.entry))
-        if n < PAGES[2]:
-            h.alive(heir.va(0))
-        heir.go(*heir.put(0, 0))
-        h.unmap()
-        h.ended()
+    again = w.grants(heir, [(w.bar + n, 1) for n in PAGES])
+    lines = [f"gmap 0 {ref} {IOMEM} {heir.hole + n * 4096 if heir.hole else 0:#x}" for n, ref in enumerate(again)]
+    answers = heir.go(*lines)
+    t.equal("maps by the next", [a[0] for a in answers], [OKAY] * len(again))
+    t.equal("unmaps", [a[0] for a in heir.go(*[f"gunmap {a[1]} 0 0" for a in answers])], [OKAY] * len(again))
+    t.true("dom0's ends", all(w.ends([(ref, 1) for ref in again])))
 
 
 @attack("pv pvh", "dying in the middle of it all")

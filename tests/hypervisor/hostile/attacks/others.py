@@ -6,6 +6,16 @@ import struct
 from world import BUFFER, EAGAIN, EVTCHN, MEMORY, OKAY, PHYSDEV, SELF, VCPU, attack
 
 
+def reservation(at, frame):
+    """With the list of its one frame behind it."""
+    return struct.pack("<QQIIHxxxxxxQ", at, 1, 0, 0, SELF, frame)
+
+
+def exchange(at, frame):
+    half = [struct.pack("<QQIIHxxxxxx", at + n, 1, 0, 0, SELF) for n in (72, 80)]
+    return half[0] + half[1] + struct.pack("<QQQ", 0, frame, frame)
+
+
 @attack("pv pvh", "the page as what Xen maps for itself")
 def mapped_by_xen(w, g, t):
     h = w.hold(g, 44, t)
@@ -14,30 +24,31 @@ def mapped_by_xen(w, g, t):
     before = w.bench.shm_read(44 * 4096, 4096)
     frames = [f for f in (h.frame, h.frame + 1, g.hole >> 12) if f]
     for f in frames:
+        calls = {
+            "event array": (EVTCHN, (12, BUFFER), struct.pack("<Q", f)),
+            "interrupts to end": (PHYSDEV, (17, BUFFER), struct.pack("<Q", f)),
+            "interrupts to end, anew": (PHYSDEV, (28, BUFFER), struct.pack("<Q", f)),
+            "GDT": (2, (BUFFER, 8), struct.pack("<Q", f)),
+            "descriptor": (10, (f << 12, 0), bytes(8)),
+            "performance counters": (40, (2, BUFFER), struct.pack("<IIQQQ", 0, 1, f, 0, 0)),
+            "exchange": (MEMORY, (11, BUFFER), lambda at: exchange(at, f)),
+        }
         for vcpu in range(4):
-            t.refused(f"vcpu_info of {vcpu}", g.call(VCPU, 10, vcpu, BUFFER, data=struct.pack("<QII", f, 0, 0))[0])
-            t.refused(f"event control of {vcpu}", g.call(EVTCHN, 11, BUFFER, data=struct.pack("<QIIQ", f, 0, vcpu, 0))[0])
-        t.refused("event array", g.call(EVTCHN, 12, BUFFER, data=struct.pack("<Q", f))[0])
-        for cmd in (17, 28):
-            t.refused("interrupts to end", g.call(PHYSDEV, cmd, BUFFER, data=struct.pack("<Q", f))[0])
-        t.refused("GDT", g.call(2, BUFFER, 8, data=struct.pack("<Q", f))[0])
-        t.refused("descriptor", g.one(f"hc 10 {f << 12:#x} 0")[0])
-        t.refused("machine to physical", g.one(f"mmu {f << 12 | 1:#x} 0")[0])
-        t.refused("performance counters", g.call(40, 2, BUFFER, data=struct.pack("<IIQQQ", 0, 1, f, 0, 0))[0])
-        for space in range(7):
+            calls[f"vcpu_info of {vcpu}"] = VCPU, (10, vcpu, BUFFER), struct.pack("<QII", f, 0, 0)
+            calls[f"event control of {vcpu}"] = EVTCHN, (11, BUFFER), struct.pack("<QIIQ", f, 0, vcpu, 0)
+        for space in range(2, 7):
             data = struct.pack("<HHIQQ", SELF, 0, space, f, (g.hole >> 12) + 9)
-            rc = g.call(MEMORY, 7, BUFFER, data=data)[0] if space > 1 else -1
-            t.refused(f"space {space}", rc)
-        data = struct.pack("<QQIIHxxxxxx", g.buffer + 64, 1, 0, 0, SELF) + bytes(32) + struct.pack("<Q", f)
+            calls[f"add_to_physmap {space}"] = MEMORY, (7, BUFFER), data
+        # Making it permanent: what only a toolstack may.
+        for cmd in (19, 20, 39):
+            data = struct.pack("<IIHxxxxxxQQQ", cmd, 0x15, g.domid, h.frame, 1, 1)
+            calls[f"domctl {cmd}"] = 36, (BUFFER,), data
+        for what, rc in zip(calls, g.calls(calls.values())):
+            t.refused(f"{what} with {f:#x}", rc)
         if g.pv:
-            rc = g.call(MEMORY, 1, BUFFER, data=data)[0]
-            t.true(f"decrease_reservation: {rc}", rc != 1)
-    data = b"".join(struct.pack("<QQIIHxxxxxx", g.buffer + at, 1, 0, 0, SELF) for at in (128, 136)) + bytes(8)
-    data += bytes(128 - len(data)) + struct.pack("<QQ", h.frame, h.frame)
-    t.refused("exchange", g.call(MEMORY, 11, BUFFER, data=data)[0])
-    # Making it permanent: what only a toolstack may.
-    for cmd in (19, 20, 39):
-        t.refused(f"domctl {cmd}", g.call(36, BUFFER, data=struct.pack("<IIHxxxxxxQQQ", cmd, 0x15, g.domid, h.frame, 1, 1))[0])
+            t.refused("machine to physical", g.one(f"mmu {f << 12 | 1:#x} 0")[0])
+            # How many were given up.
+            t.equal("decrease_reservation", g.calls([(MEMORY, (1, BUFFER), lambda at: reservation(at + 32, f))])[0], 0)
     t.equal("content", w.bench.shm_read(44 * 4096, 4096) == before, True)
     if g.pv:
         h.busy()

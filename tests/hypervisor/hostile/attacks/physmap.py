@@ -156,15 +156,13 @@ def hvm_operations(w, g, t):
     h = w.hold(g, 161, t)
     g.go(*g.put(0, h.entry))
     gfn = g.hole >> 12
-    for kind in range(5):
-        t.refused("set_mem_type", g.call(HVM, 8, BUFFER, data=struct.pack("<HHHxxQxx", SELF, kind, 1, gfn)[:24])[0])
-    for param in (12, 24, 35, 36):
-        # Paging in a ring, nested HVM, altp2m.
-        t.refused(f"parameter {param}", g.call(HVM, 0, BUFFER, data=struct.pack("<HxxIQ", SELF, param, 1))[0])
-    for cmd in range(1, 16):
-        t.refused(f"altp2m {cmd}", g.call(HVM, 25, BUFFER, data=struct.pack("<IIHxxI", 1, cmd, SELF, 0) + bytes(64))[0])
-    for cmd in (6, 7, 9, 10, 12, 13, 20):
-        rc = g.call(HVM, cmd, BUFFER, data=struct.pack("<HHIQ", SELF, 1, 1, gfn) + bytes(16))[0]
-        t.note(f"hvm_op {cmd}: {rc}")
+    calls = [(HVM, (8, BUFFER), struct.pack("<HHIQ", SELF, kind, 1, gfn)) for kind in range(5)]
+    # Paging in a ring, nested HVM, altp2m.
+    calls += [(HVM, (0, BUFFER), struct.pack("<HxxIQ", SELF, param, 1)) for param in (12, 24, 35, 36)]
+    calls += [(HVM, (25, BUFFER), struct.pack("<IIHxxI", 1, cmd, SELF, 0) + bytes(64)) for cmd in range(1, 16)]
+    # Modified memory, translation of addresses, injecting traps; not 10, which asks for the time.
+    calls += [(HVM, (cmd, BUFFER), struct.pack("<HHIQ", SELF, 1, 1, gfn) + bytes(16)) for cmd in (6, 7, 9, 12, 13, 14, 20)]
+    for (_, args, data), rc in zip(calls, g.calls(calls)):
+        t.refused(f"hvm_op {args[0]} {data[:16].hex()}", rc)
     h.alive(g.va(0))
     h.over(g.va(0))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What programs can do without Xen: memory, page tables as they are, arithmetic. */
+#include <asm/io.h>
 #include <linux/delay.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
@@ -8,10 +9,9 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
-#include <asm/io.h>
 
-#include <xen/xen.h>
 #include <asm/xen/page.h>
+#include <xen/xen.h>
 
 #include "hostile.h"
 
@@ -117,7 +117,8 @@ static void op_slot(struct program *p, struct line *l, u64 *arg, u64 *out)
 /* A page of the reading process, populated. */
 static void op_user(struct program *p, struct line *l, u64 *arg, u64 *out)
 {
-	out[0] = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, 0);
+	out[0] = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, 0);
 }
 
 /* The entry for an address on a level: where it is, what it holds, how we reach it. */
@@ -156,7 +157,7 @@ static void op_ioremap(struct program *p, struct line *l, u64 *arg, u64 *out)
 
 static void op_inv(struct program *p, struct line *l, u64 *arg, u64 *out)
 {
-	asm volatile("invlpg (%0)" :: "r"((unsigned long)arg[0]) : "memory");
+	asm volatile("invlpg (%0)" ::"r"((unsigned long)arg[0]) : "memory");
 }
 
 static void op_cpu(struct program *p, struct line *l, u64 *arg, u64 *out)
@@ -230,29 +231,12 @@ static void op_stop(struct program *p, struct line *l, u64 *arg, u64 *out)
 	threads_stop();
 }
 
-const struct op basic_ops[] = {
-	{ "set", 1, false, op_set },
-	{ "rd", 2, false, op_rd },
-	{ "wr", 1, false, op_wr },
-	{ "cas", 1, false, op_cas },
-	{ "cas8", 1, false, op_cas8 },
-	{ "alloc", 3, false, op_alloc },
-	{ "slot", 1, false, op_slot },
-	{ "user", 1, false, op_user },
-	{ "pte", 3, false, op_pte },
-	{ "ioremap", 1, false, op_ioremap },
-	{ "inv", 0, false, op_inv },
-	{ "cpu", 1, false, op_cpu },
-	{ "udelay", 0, false, op_udelay },
-	{ "usleep", 0, false, op_usleep },
-	{ "unless", 0, false, op_unless },
-	{ "eq", 1, false, op_eq },
-	{ "and", 1, false, op_and },
-	{ "add", 0, false, op_add },
-	{ "count", 1, false, op_count },
-	{ "zero", 0, false, op_zero },
-	{ "random", 1, false, op_random },
-	{ "fill", 1, true, op_fill },
-	{ "stop", 0, false, op_stop },
-	{ }
-};
+const struct op basic_ops[] = {{"set", 1, false, op_set}, {"rd", 2, false, op_rd},
+	{"wr", 1, false, op_wr}, {"cas", 1, false, op_cas}, {"cas8", 1, false, op_cas8},
+	{"alloc", 3, false, op_alloc}, {"slot", 1, false, op_slot}, {"user", 1, false, op_user},
+	{"pte", 3, false, op_pte}, {"ioremap", 1, false, op_ioremap}, {"inv", 0, false, op_inv},
+	{"cpu", 1, false, op_cpu}, {"udelay", 0, false, op_udelay}, {"usleep", 0, false, op_usleep},
+	{"unless", 0, false, op_unless}, {"eq", 1, false, op_eq}, {"and", 1, false, op_and},
+	{"add", 0, false, op_add}, {"count", 1, false, op_count}, {"zero", 0, false, op_zero},
+	{"random", 1, false, op_random}, {"fill", 1, true, op_fill}, {"stop", 0, false, op_stop},
+	{}};

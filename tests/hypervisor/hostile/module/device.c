@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* /dev/hostile: write a program, read what it returned.  A first line "thread CPU" makes it a loop. */
+/* /dev/hostile: write a program, read what it returned.  A first line "thread CPU" makes it a loop.
+ */
 #include <linux/fs.h>
 #include <linux/kthread.h>
 #include <linux/miscdevice.h>
@@ -145,7 +146,8 @@ static ssize_t hostile_read(struct file *file, char __user *to, size_t size, lof
 	loff_t at = *pos;
 	ssize_t n;
 
-	/* Here and not in write(): user addresses then are those of whoever waits for the answer. */
+	/* Here and not in write(): user addresses then are those of whoever waits for the answer.
+	 */
 	if (!s->done) {
 		s->done = true;
 		execute(s);

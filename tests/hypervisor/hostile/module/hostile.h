@@ -20,7 +20,7 @@
 struct program;
 
 struct term {
-	s8 var;			/* -1: the constant */
+	s8 var; /* -1: the constant */
 	u64 constant;
 };
 
@@ -29,7 +29,7 @@ struct line {
 	s8 into[MAX_RESULTS];
 	struct term args[MAX_ARGS][MAX_TERMS];
 	u8 nr_args;
-	char *data;		/* of ops that take text */
+	char *data; /* of ops that take text */
 };
 
 struct program {
@@ -43,7 +43,7 @@ struct program {
 struct op {
 	const char *name;
 	u8 results;
-	bool text;		/* the last argument is kept as text */
+	bool text; /* the last argument is kept as text */
 	void (*run)(struct program *p, struct line *l, u64 *arg, u64 *out);
 };
 

@@ -23,7 +23,7 @@ u64 next_random(u64 *state)
 
 static const struct op *find(const char *name)
 {
-	const struct op *const tables[] = { basic_ops, xen_ops, fuzz_ops };
+	const struct op *const tables[] = {basic_ops, xen_ops, fuzz_ops};
 	const struct op *op;
 	unsigned int n;
 

@@ -2,10 +2,10 @@
 /* What programs ask of Xen: any hypercall, and short forms of the ones attacks are made of. */
 #include <linux/objtool.h>
 #include <linux/slab.h>
-#include <xen/xen.h>
 #include <xen/grant_table.h>
 #include <xen/interface/grant_table.h>
 #include <xen/interface/xen.h>
+#include <xen/xen.h>
 
 #include "hostile.h"
 
@@ -17,13 +17,14 @@ noinline long hypercall(unsigned int nr, u64 a, u64 b, u64 c, u64 d, u64 e)
 
 	if (xen_pv_domain())
 		asm volatile("syscall"
-			     : "+a"(rc), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8) :: "rcx", "r11", "memory");
+			     : "+a"(rc), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8)::"rcx",
+			     "r11", "memory");
 	else if (boot_cpu_data.x86_vendor == X86_VENDOR_INTEL)
 		asm volatile("vmcall"
-			     : "+a"(rc), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8) :: "memory");
+			     : "+a"(rc), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8)::"memory");
 	else
 		asm volatile("vmmcall"
-			     : "+a"(rc), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8) :: "memory");
+			     : "+a"(rc), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8)::"memory");
 	return rc;
 }
 /* The kernel's tools take SYSCALL for a mistake. */
@@ -37,11 +38,11 @@ static void op_hc(struct program *p, struct line *l, u64 *arg, u64 *out)
 /* mmu_update of one entry: address with its command in the low bits, value, domain. */
 static void op_mmu(struct program *p, struct line *l, u64 *arg, u64 *out)
 {
-	u64 update[2] = { arg[0], arg[1] };
+	u64 update[2] = {arg[0], arg[1]};
 	u32 done = 0;
 
 	out[0] = hypercall(__HYPERVISOR_mmu_update, (unsigned long)update, 1, (unsigned long)&done,
-			   arg[2] ?: DOMID_SELF, 0);
+		arg[2] ?: DOMID_SELF, 0);
 	out[1] = done;
 }
 
@@ -55,21 +56,26 @@ static void op_ext(struct program *p, struct line *l, u64 *arg, u64 *out)
 	struct {
 		u32 cmd;
 		u64 arg1, arg2;
-	} ext = { arg[0], arg[1], arg[2] };
+	} ext = {arg[0], arg[1], arg[2]};
 	u32 done = 0;
 
 	out[0] = hypercall(__HYPERVISOR_mmuext_op, (unsigned long)&ext, 1, (unsigned long)&done,
-			   arg[3] ?: DOMID_SELF, 0);
+		arg[3] ?: DOMID_SELF, 0);
 }
 
 /* Domain, reference, flags, address. */
 static void op_gmap(struct program *p, struct line *l, u64 *arg, u64 *out)
 {
 	struct gnttab_map_grant_ref map = {
-		.dom = arg[0], .ref = arg[1], .flags = arg[2], .host_addr = arg[3],
-		.status = 99, .handle = ~0U,
+		.dom = arg[0],
+		.ref = arg[1],
+		.flags = arg[2],
+		.host_addr = arg[3],
+		.status = 99,
+		.handle = ~0U,
 	};
-	long rc = hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, (unsigned long)&map, 1, 0, 0);
+	long rc = hypercall(
+		__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, (unsigned long)&map, 1, 0, 0);
 
 	out[0] = rc ?: (s64)map.status;
 	out[1] = map.handle;
@@ -80,9 +86,13 @@ static void op_gmap(struct program *p, struct line *l, u64 *arg, u64 *out)
 static void op_gunmap(struct program *p, struct line *l, u64 *arg, u64 *out)
 {
 	struct gnttab_unmap_grant_ref unmap = {
-		.handle = arg[0], .host_addr = arg[1], .dev_bus_addr = arg[2], .status = 99,
+		.handle = arg[0],
+		.host_addr = arg[1],
+		.dev_bus_addr = arg[2],
+		.status = 99,
 	};
-	long rc = hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref, (unsigned long)&unmap, 1, 0, 0);
+	long rc = hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref,
+		(unsigned long)&unmap, 1, 0, 0);
 
 	out[0] = rc ?: (s64)unmap.status;
 }
@@ -103,7 +113,8 @@ static void op_gmapn(struct program *p, struct line *l, u64 *arg, u64 *out)
 		map[n].host_addr = arg[3] + n * arg[5];
 		map[n].status = 99;
 	}
-	out[0] = hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, (unsigned long)map, count, 0, 0);
+	out[0] = hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, (unsigned long)map,
+		count, 0, 0);
 	for (n = 0; n < count; n++) {
 		if (map[n].status == 0) {
 			out[1]++;
@@ -115,7 +126,8 @@ static void op_gmapn(struct program *p, struct line *l, u64 *arg, u64 *out)
 	kvfree(map);
 }
 
-/* Unmap every handle of a range; how many were unmapped, and how many answered otherwise than bad handle. */
+/* Unmap every handle of a range; how many were unmapped, and how many answered otherwise than bad
+ * handle. */
 static void op_gunmapn(struct program *p, struct line *l, u64 *arg, u64 *out)
 {
 	struct gnttab_unmap_grant_ref *unmap;
@@ -127,7 +139,8 @@ static void op_gunmapn(struct program *p, struct line *l, u64 *arg, u64 *out)
 		memset(unmap, 0, sizeof(*unmap) * 512);
 		for (n = 0; n < count; n++)
 			unmap[n].handle = at + n;
-		hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref, (unsigned long)unmap, count, 0, 0);
+		hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref,
+			(unsigned long)unmap, count, 0, 0);
 		for (n = 0; n < count; n++) {
 			out[0] += unmap[n].status == 0;
 			out[1] += unmap[n].status && unmap[n].status != GNTST_bad_handle;
@@ -156,17 +169,8 @@ static void op_end(struct program *p, struct line *l, u64 *arg, u64 *out)
 	out[0] = gnttab_end_foreign_access_ref(arg[0]);
 }
 
-const struct op xen_ops[] = {
-	{ "hc", 1, false, op_hc },
-	{ "mmu", 2, false, op_mmu },
-	{ "uvm", 1, false, op_uvm },
-	{ "ext", 1, false, op_ext },
-	{ "gmap", 3, false, op_gmap },
-	{ "gunmap", 1, false, op_gunmap },
-	{ "gmapn", 4, false, op_gmapn },
-	{ "gunmapn", 2, false, op_gunmapn },
-	{ "ref", 1, false, op_ref },
-	{ "grant", 0, false, op_grant },
-	{ "end", 1, false, op_end },
-	{ }
-};
+const struct op xen_ops[] = {{"hc", 1, false, op_hc}, {"mmu", 2, false, op_mmu},
+	{"uvm", 1, false, op_uvm}, {"ext", 1, false, op_ext}, {"gmap", 3, false, op_gmap},
+	{"gunmap", 1, false, op_gunmap}, {"gmapn", 4, false, op_gmapn},
+	{"gunmapn", 2, false, op_gunmapn}, {"ref", 1, false, op_ref}, {"grant", 0, false, op_grant},
+	{"end", 1, false, op_end}, {}};
