@@ -37,7 +37,7 @@ def mapped_by_xen(w, g, t):
             calls[f"vcpu_info of {vcpu}"] = VCPU, (10, vcpu, BUFFER), struct.pack("<QII", f, 0, 0)
             calls[f"event control of {vcpu}"] = EVTCHN, (11, BUFFER), struct.pack("<QIIQ", f, 0, vcpu, 0)
         for space in range(2, 7):
-            data = struct.pack("<HHIQQ", SELF, 0, space, f, (g.hole >> 12) + 9)
+            data = struct.pack("<HHIQQ", SELF, 1, space, f, (g.hole >> 12) + 9)
             calls[f"add_to_physmap {space}"] = MEMORY, (7, BUFFER), data
         # Making it permanent: what only a toolstack may.
         for cmd in (19, 20, 39):

@@ -346,7 +346,12 @@ static void op_fuzz(struct program *p, struct line *l, u64 *arg, u64 *out)
 	memset(&seen, 0, sizeof(seen));
 	nr_handles = 0;
 	for (n = 0; n < arg[1]; n++) {
-		switch (rnd(p, 8)) {
+		unsigned int kind = rnd(p, 8);
+
+		/* To find out which kind does it. */
+		if (arg[2] & 1 << kind)
+			continue;
+		switch (kind) {
 		case 0:
 		case 1:
 			fuzz_map(p);
