@@ -140,7 +140,7 @@ def garbage(w, g, t):
         calls, successes, violations = g.one(f"fuzz {w.seed + n} 5000", timeout=150)
         t.true(f"only {successes} of {calls} did anything", calls == 5000 and successes > 100)
         t.equal(f"violations with seed {w.seed + n}", violations, 0)
-        t.note(f"{calls} calls, {successes} successes")
+        t.note(f"seed {w.seed + n}: {calls} calls, {successes} successes")
     g.one("gunmapn 0 2048")
     t.equal("dom0's end", w.end(ref), True)
     t.equal("dom0's end of RAM", w.end(ram), True)

@@ -87,7 +87,7 @@ static u64 mangle(struct program *p, u64 good)
 	}
 }
 
-static void fill_map(struct program *p, struct gnttab_map_grant_ref *map)
+static void fill_map(struct program *p, struct gnttab_map_grant_ref *map, unsigned int at)
 {
 	unsigned int place = rnd(p, PLACES);
 
@@ -100,8 +100,13 @@ static void fill_map(struct program *p, struct gnttab_map_grant_ref *map)
 	map->handle = ~0;
 	if (!(map->flags & GNTMAP_host_map))
 		return;
-	/* Xen would do as it is told, and replace what is there. */
+	/*
+	 * Xen would do as it is told, and replace what is there.  In a physmap it crashes us if
+	 * that is a grant or I/O memory: one place each.
+	 */
 	map->host_addr = set.base + place * PAGE_SIZE;
+	if (!xen_pv_domain())
+		map->host_addr = set.base + 0x40200000 + at * PAGE_SIZE;
 	if (map->flags & GNTMAP_contains_pte && xen_pv_domain())
 		map->host_addr = set.entries[place];
 	/* Entries next to ours map our own stack, maybe. */
@@ -126,7 +131,7 @@ static void fuzz_map(struct program *p)
 	struct gnttab_map_grant_ref *map = kvcalloc(count, sizeof(*map), GFP_KERNEL);
 
 	for (n = 0; map && n < count; n++)
-		fill_map(p, &map[n]);
+		fill_map(p, &map[n], n);
 	if (map)
 		hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, (unsigned long)map,
 			count, 0, 0);
@@ -278,22 +283,27 @@ static void fuzz_entry(struct program *p)
 
 static void fuzz_physmap(struct program *p)
 {
-	u64 gfn = (set.base >> PAGE_SHIFT) + rnd(p, PLACES), gfns[2] = {gfn, mangle(p, gfn)};
+	u64 gfn = (set.base >> PAGE_SHIFT) + rnd(p, PLACES);
+	/* Where no I/O memory gets mapped: Xen answers RAM put over that by crashing us. */
+	u64 apart = (set.base >> PAGE_SHIFT) + 65 + rnd(p, PLACES - 1);
 	struct xen_add_to_physmap add = {
 		.domid = rnd(p, 4) ? DOMID_SELF : mangle(p, 0),
 		.size = rnd(p, 3),
 		.space = rnd(p, 7),
 		.idx = rnd(p, 2) ? set.frame : mangle(p, gfn),
-		.gpfn = gfn,
+		.gpfn = apart,
 	};
-	struct xen_remove_from_physmap remove = {.domid = DOMID_SELF, .gpfn = gfn};
+	struct xen_remove_from_physmap remove = {
+		.domid = DOMID_SELF,
+		.gpfn = rnd(p, 2) ? gfn : apart,
+	};
 	struct xen_memory_reservation reservation = {
 		.nr_extents = 1,
-		.extent_order = rnd(p, 4) ? 0 : rnd(p, 12),
+		.extent_order = rnd(p, 4) ? 0 : rnd(p, 4),
 		.domid = DOMID_SELF,
 	};
 
-	set_xen_guest_handle(reservation.extent_start, (xen_pfn_t *)gfns);
+	set_xen_guest_handle(reservation.extent_start, (xen_pfn_t *)&gfn);
 	switch (rnd(p, 4)) {
 	case 0:
 		/* Of our own memory, only what lies at base may be moved away. */
@@ -315,6 +325,7 @@ static void fuzz_physmap(struct program *p)
 					  (unsigned long)&reservation, 0, 0, 0) == 1;
 		break;
 	default:
+		gfn = apart;
 		seen.successes += hypercall(__HYPERVISOR_memory_op, XENMEM_populate_physmap,
 					  (unsigned long)&reservation, 0, 0, 0) == 1;
 	}
