@@ -135,7 +135,7 @@ def garbage(w, g, t):
     base = g.va(0) if g.pv else g.hole
     before = w.bench.shm_read(0, 1 << 20)
     g.go(f"fuzzset {w.bar + 202:#x} {base:#x} {g.page_maddr:#x} {ram} {ref}",
-         *[f"fuzzentry {n} {entry:#x} {table:#x}" for n, (_, entry, table) in enumerate(g.slots[:8])])
+         *[f"fuzzentry {n} {entry:#x} {table:#x}" for n, (_, entry, table) in enumerate(g.slots)])
     for n in range(w.rounds):
         calls, successes, violations = g.one(f"fuzz {w.seed + n} 5000", timeout=150)
         t.true(f"only {successes} of {calls} did anything", calls == 5000 and successes > 100)

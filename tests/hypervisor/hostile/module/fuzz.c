@@ -22,8 +22,8 @@
 
 static struct {
 	u64 frame, base, page, ram_ref, ref;
-	u64 entries[PLACES]; /* PV: machine addresses of base's page table entries */
-	u64 *entry_vas[PLACES];
+	u64 entries[2 * PLACES]; /* PV: machine addresses of base's page table entries */
+	u64 *entry_vas[2 * PLACES];
 } set;
 
 static u32 handles[HANDLES];
@@ -102,8 +102,14 @@ static void fill_map(struct program *p, struct gnttab_map_grant_ref *map, unsign
 		return;
 	/*
 	 * Xen would do as it is told, and replace what is there.  In a physmap it crashes us if
-	 * that is a grant or I/O memory: one place each.
+	 * that is a grant or I/O memory: one place each.  In page tables a debug hypervisor
+	 * injects a #GP if that is a grant: one a batch, and not where entries are written.
 	 */
+	if (xen_pv_domain() && at) {
+		map->flags &= ~GNTMAP_host_map;
+		return;
+	}
+	place += PLACES;
 	map->host_addr = set.base + place * PAGE_SIZE;
 	if (!xen_pv_domain())
 		map->host_addr = set.base + 0x40200000 + at * PAGE_SIZE;
@@ -344,8 +350,8 @@ static void op_fuzzset(struct program *p, struct line *l, u64 *arg, u64 *out)
 /* Of base's page number N: its page table entry in the machine's and in our addresses. */
 static void op_fuzzentry(struct program *p, struct line *l, u64 *arg, u64 *out)
 {
-	set.entries[arg[0] % PLACES] = arg[1];
-	set.entry_vas[arg[0] % PLACES] = (u64 *)(unsigned long)arg[2];
+	set.entries[arg[0] % (2 * PLACES)] = arg[1];
+	set.entry_vas[arg[0] % (2 * PLACES)] = (u64 *)(unsigned long)arg[2];
 }
 
 static void op_fuzz(struct program *p, struct line *l, u64 *arg, u64 *out)
