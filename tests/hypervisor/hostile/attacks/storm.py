@@ -78,9 +78,9 @@ def race_pv(w, g, t):
     settle(w, g, t, ref, "maps, unmaps, refused, entries, writes, pins, hooks, writes by hooks %s" % counts)
     for n, what in enumerate(("maps", "unmaps", "unmaps refused", "entries", "writes", "pins", "hooks", "writes by hooks")):
         t.true(f"no {what}", counts[n] > 0)
-    # An entry that was accepted works, one that was refused does not.
-    t.equal("writes for entries", counts[4], counts[3])
-    t.equal("writes for hooks", counts[7], counts[6])
+    # An entry that was accepted works.  One that was refused may, a little longer: nobody has flushed the TLB of the one
+    # before it, which Xen need not until the unmap ends.  That it has by then is what the referee sees.
+    t.true("entries that do not work", counts[4] >= counts[3] and counts[7] >= counts[6])
     g.go(table.writable)
 
 
