@@ -3,7 +3,7 @@
 
 import struct
 
-from world import BUFFER, GRANT, HOST_MAP, IOMEM, OKAY, SELF, Skip, attack
+from world import BUFFER, GRANT, HANDLE, HOST_MAP, IOMEM, OKAY, SELF, Skip, attack
 
 COPY = "QHHxxxxQHHxxxxHHh"
 
@@ -105,3 +105,27 @@ def versions(w, g, t):
     status = g.op(0, "QIIHhIQ", g.hole, IOMEM, h.ref, 0, 99, 0, 0, status=18)
     t.refused("map after the end", status)
     t.true("a status at all", status != OKAY)
+
+
+@attack("pv pvh", "unmap_and_replace, which is not for it")
+def replace(w, g, t):
+    places = [(0, 0), (0, g.va(1)), (g.va(0), g.va(1))] if g.pv else [(0, 0), (g.hole, 0), (g.hole, g.hole + 0x1000)]
+    for host, new in places:
+        for present in (False, True):
+            h = w.hold(g, 48, t)
+            g.go(*g.put(0, 0), *g.put(1, h.entry if present else 0))
+            if present:
+                h.alive(g.va(1))
+            status = g.op(7, "QQIh", host, new, h.handle, 99, status=20)
+            t.note(f"{host and 1}{new and 1}{present:d}: {status}")
+            if g.pv and present:
+                t.refused("replace with an entry there", status)
+                h.busy()
+                g.go(*g.put(0, 0), *g.put(1, 0))
+            # If that was an unmap, it has to be a whole one: the handle gone, the grant over.
+            after = g.unmap(h.handle)
+            t.note(f"then {after}")
+            t.true(f"unmap after {status}: {after}", after == OKAY or (after == HANDLE and status == OKAY))
+            h.ended()
+            h.dead(g.va(0), g.va(1))
+    g.go(*g.put(1, 0))

@@ -137,9 +137,9 @@ def garbage(w, g, t):
     g.go(f"fuzzset {w.bar + 202:#x} {base:#x} {g.page_maddr:#x} {ram} {ref}",
          *[f"fuzzentry {n} {entry:#x} {table:#x}" for n, (_, entry, table) in enumerate(g.slots)])
     for n in range(w.rounds):
-        calls, successes, violations = g.one(f"fuzz {w.seed + n} 5000", timeout=150)
+        calls, successes, violations, what = g.one(f"fuzz {w.seed + n} 5000", timeout=150)
         t.true(f"only {successes} of {calls} did anything", calls == 5000 and successes > 100)
-        t.equal(f"violations with seed {w.seed + n}", violations, 0)
+        t.equal(f"violations ({what:#x}) with seed {w.seed + n}", violations, 0)
         t.note(f"seed {w.seed + n}: {calls} calls, {successes} successes")
     g.one("gunmapn 0 2048")
     t.equal("dom0's end", w.end(ref), True)

@@ -8,6 +8,7 @@
 #include <linux/slab.h>
 
 #include <asm/pgtable.h>
+#include <asm/xen/page.h>
 #include <xen/interface/grant_table.h>
 #include <xen/interface/memory.h>
 #include <xen/interface/xen.h>
@@ -30,7 +31,14 @@ static u32 handles[HANDLES];
 static unsigned int nr_handles;
 static struct {
 	u64 calls, successes, violations;
+	u64 what; /* kinds of violations, and one entry */
 } seen;
+
+static void violation(unsigned int kind, u64 entry)
+{
+	seen.violations++;
+	seen.what = (seen.what & 31) | kind | (entry & PTE_PFN_MASK);
+}
 
 static u64 rnd(struct program *p, u64 below)
 {
@@ -40,34 +48,9 @@ static u64 rnd(struct program *p, u64 below)
 /* Something near to a sensible value, more often than not. */
 static u64 mangle(struct program *p, u64 good)
 {
-	static const u64 edges[] = {
-		0,
-		1,
-		2,
-		0x7f,
-		0x80,
-		0xff,
-		0x7fff,
-		0x8000,
-		0xffff,
-		0x7fffffff,
-		0x80000000,
-		0xffffffff,
-		0x100000000,
-		1ULL << 39,
-		1ULL << 40,
-		1ULL << 51,
-		1ULL << 52,
-		1ULL << 63,
-		~0ULL,
-		~0ULL << 12,
-		0x7ff0,
-		0x7ff1,
-		0x7ff2,
-		0x7ff3,
-		0x7ff4,
-		0x7fff,
-	};
+	static const u64 edges[] = {0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff,
+		0x80000000, 0xffffffff, 0x100000000, 1ULL << 39, 1ULL << 40, 1ULL << 51, 1ULL << 52,
+		1ULL << 63, ~0ULL, ~0ULL << 12, 0x7ff0, 0x7ff1, 0x7ff2, 0x7ff3, 0x7ff4, 0x7fff};
 
 	switch (rnd(p, 8)) {
 	case 0:
@@ -148,11 +131,13 @@ static void fuzz_map(struct program *p)
 		/* The flag excludes all others, the reference is the one we have. */
 		if (map[n].flags & IOMEM &&
 			(map[n].flags != IOMEM || map[n].ref != set.ref || map[n].dom))
-			seen.violations++;
+			violation(1, 0);
 		if (map[n].flags & IOMEM && nr_handles < HANDLES)
 			handles[nr_handles++] = map[n].handle;
 		else
-			unmap_one(map[n].handle, map[n].host_addr, 0);
+			unmap_one(map[n].handle,
+				map[n].flags & GNTMAP_host_map ? map[n].host_addr : 0,
+				map[n].flags & GNTMAP_device_map ? map[n].dev_bus_addr : 0);
 	}
 	kvfree(map);
 }
@@ -178,9 +163,9 @@ static void fuzz_unmap(struct program *p)
 			s16 status;
 		} replace = {unmap.host_addr, rnd(p, 2) ? 0 : set.base, unmap.handle, 99};
 
-		/* Not for the handles of ordinary mappings, which none outlive fuzz_map(). */
+		/* Of which unmapping is what may come of it; attacks/onwards.py looks closer. */
 		hypercall(__HYPERVISOR_grant_table_op, 7, (unsigned long)&replace, 1, 0, 0);
-		seen.violations += !replace.status;
+		seen.successes += !replace.status;
 	}
 }
 
@@ -188,16 +173,8 @@ static void fuzz_unmap(struct program *p)
  * them. */
 static void fuzz_pointer(struct program *p)
 {
-	static const u64 pointers[] = {
-		0,
-		8,
-		~0ULL,
-		~0ULL - 7,
-		1ULL << 47,
-		0xffff800000000000,
-		0xffff82d040200000,
-		0xffff830000000000,
-	};
+	static const u64 pointers[] = {0, 8, ~0ULL, ~0ULL - 7, 1ULL << 47, 0xffff800000000000,
+		0xffff82d040200000, 0xffff830000000000};
 	static const u64 counts[] = {1, 2, 511, 0x10000, 0x7fffffff, 0x80000000, 0xffffffff};
 	/* Copying from there finds no memory of ours, or finds what no operation accepts. */
 	static const u8 commands[] = {0, 1, 4, 5, 7, 11, 12};
@@ -239,8 +216,9 @@ static void fuzz_others(struct program *p)
 		hypercall(
 			__HYPERVISOR_grant_table_op, GNTTABOP_copy, (unsigned long)&copy, 1, 0, 0);
 		/* To or from dom0 or the BAR: none of it is possible, whatever is in the fields. */
-		seen.violations += !copy.status && copy.len && copy.source.domid == 0 &&
-				   copy.source.u.ref == set.ref;
+		if (!copy.status && copy.len && copy.source.domid == 0 &&
+			copy.source.u.ref == set.ref)
+			violation(4, 0);
 	} else {
 		hypercall(__HYPERVISOR_grant_table_op, 12, (unsigned long)&flush, 1, 0, 0);
 	}
@@ -273,12 +251,13 @@ static void fuzz_entry(struct program *p)
 			rnd(p, 8), 0, 0);
 	now = READ_ONCE(*set.entry_vas[place]);
 	seen.successes += !rc;
+	/* Numbers made up may be of memory that is ours. */
 	if (now & 1 && (now & PTE_PFN_MASK) >> PAGE_SHIFT != set.frame &&
-		(now & PTE_PFN_MASK) != set.page)
-		seen.violations++;
+		bfn_to_local_pfn((now & PTE_PFN_MASK) >> PAGE_SHIFT) == ~0UL)
+		violation(8, now);
 	/* Write-back and the like are replaced. */
 	if (now & 1 && (now & PTE_PFN_MASK) >> PAGE_SHIFT == set.frame && !(now & 0x98))
-		seen.violations++;
+		violation(16, now);
 	if (rnd(p, 2)) {
 		update[0] = set.entries[place];
 		update[1] = 0;
@@ -402,7 +381,8 @@ static void op_fuzz(struct program *p, struct line *l, u64 *arg, u64 *out)
 	out[0] = seen.calls;
 	out[1] = seen.successes;
 	out[2] = seen.violations;
+	out[3] = seen.what;
 }
 
 const struct op fuzz_ops[] = {{"fuzzset", 0, false, op_fuzzset},
-	{"fuzzentry", 0, false, op_fuzzentry}, {"fuzz", 3, false, op_fuzz}, {}};
+	{"fuzzentry", 0, false, op_fuzzentry}, {"fuzz", 4, false, op_fuzz}, {}};
