@@ -86,7 +86,7 @@ def die(w, g, t, name, way):
     t.equal("ends while it lives", sum(w.ends([(ref, 1) for ref in refs])), 0)
     way(w, g)
     if way is not nothing:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not g.stopped():
             if time.monotonic() > deadline:
                 t.true("it goes on living", False)
