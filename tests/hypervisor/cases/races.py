@@ -82,7 +82,8 @@ def T40(m, _, check):
     check("grants that ended", m.cycles + 2, ended)
     # Xen's small-object allocator may have taken a page for good; a leak would cost one a guest, or more.
     check("less than a page lost for two guests", True, before[0] - after[0] <= m.cycles // 2)
-    check("xl info free_memory", before[1], after[1])
+    # In MiB: a single page may be what makes the difference.
+    check("at most the last MiB of xl info free_memory is gone", True, before[1] - after[1] <= 1)
     check("active entries of dom0's grant table", before[2], after[2])
 
 
@@ -96,7 +97,7 @@ def settled(m):
             break
     else:
         raise BenchError("the number of free pages never settles")
-    memory = m.bench.dom0("xl info free_memory").check().out.strip()
+    memory = int(m.bench.dom0("xl info free_memory").check().out)
     return pages, memory, m.active_grants()
 
 
