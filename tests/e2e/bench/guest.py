@@ -171,6 +171,26 @@ class Guest:
         self.bench.dom0(f"xl restore {file}", timeout).check()
         self.reconnect(timeout)
 
+    def freeze(self):
+        """Save a guest that is up and forget it; thaw() has it again, as often as wanted, sooner than it boots."""
+        self._image = f"/root/{self.name}.frozen"
+        self.save(self._image).check()
+        self._sequence = self._channel.close()
+        self._channel = None
+        self.gone()
+
+    def thaw(self):
+        """A new domain from what freeze() kept; the one before it must have ended."""
+        self._port = self.bench.free_ports.pop(0)
+        self.bench.dom0(f"xl restore {self._image}", timeout=300).check()
+        self.domid = int(self.bench.dom0(f"xl domid {self.name}").check().out)
+        self.bench.named(self)
+        self._connect(300, self._sequence)
+
+    def melt(self):
+        """Drop what freeze() kept."""
+        self.bench.dom0(f"rm -f {self._image}").check()
+
     def destroy(self):
         """xl destroy: the guest gets no chance to tidy up."""
         self.bench.dom0(f"xl destroy {self.name}", timeout=120).check()
