@@ -17,8 +17,9 @@
  *                       more for so long
  *   --first=N, --step=N from the Nth on, and every Nth only
  *
- * One line a run: number, moment, call, how the command ended, what `list` says then.  What is
- * wrong begins with FAIL.  The last line counts; exit status 1 when anything failed.
+ * One line a run: number, moment, call, how the command ended, what `list` says then; and between
+ * them one line for each call that was not struck because it says nothing.  What is wrong begins
+ * with FAIL.  The last line counts; exit status 1 when anything failed.
  *
  * Killed at the entry of a system call a process does not execute it (the kernel looks for a fatal
  * signal there), so "before" and "after" are exact.  To everybody else, before and after a call that
@@ -49,6 +50,8 @@ static int fault = -1;
 static char *before;		/* the snapshot everything must come back to */
 static unsigned int runs, failures;
 static char said[65536];
+static struct call *calls;	/* of the undisturbed run */
+static unsigned int nr_calls, told;	/* and up to which of them the matrix has come */
 
 void die(const char *format, ...)
 {
@@ -189,6 +192,18 @@ static void strike_command(char *const command[], unsigned int number, enum mome
 		run_with_fault(command, fault, number, 2 * LIMIT, run);
 }
 
+/*
+ * The calls between the last moment and this one, which say nothing: to others the command is the same before and after
+ * each of them as at the moment before.
+ */
+static void tell_silent(unsigned int up_to)
+{
+	for (; told < up_to && told < nr_calls; told++) {
+		if (!calls[told].speaks)
+			printf("%4u silent %s\n", told + 1, calls[told].name);
+	}
+}
+
 static bool one_run(char *const command[], unsigned int number, enum moment moment, struct run *run)
 {
 	const char *state;
@@ -201,6 +216,8 @@ static bool one_run(char *const command[], unsigned int number, enum moment mome
 	runs++;
 	state = fault >= 0 ? check_faulty(run) : signal_number == SIGINT && run->struck ? check_interrupted(run) : check_list();
 	put_back();
+	if (!all && fault < 0)
+		tell_silent(run->calls - 1);
 	printf("%4u %-6s %-60s %s %d, %s\n", run->calls, run->moment == BEFORE ? "before" : "after",
 	       run->call, !run->struck ? "never returned; exit" : run->killed ? "signal" : "exit",
 	       run->status, state);
@@ -266,6 +283,8 @@ int main(int argc, char **argv)
 		die("undisturbed it ends with %d: %s", run.status, run.said);
 	printf("undisturbed: %u calls, the first that opens something is number %u, %u moments\n", run.calls,
 	       run.first, run.moments);
+	calls = run.list;
+	nr_calls = run.calls;
 	put_back();
 
 	/* These two have no place: one run each. */
@@ -275,6 +294,8 @@ int main(int argc, char **argv)
 		if (all)
 			one_run(argv + optind, number, AFTER, &run);
 	}
+	if (!all && fault < 0)
+		tell_silent(nr_calls);
 	put_back();
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	printf("%u runs, %u failures, %ld s\n", runs, failures, (long)(end.tv_sec - begin.tv_sec));

@@ -23,6 +23,12 @@ struct strike {
 				 * ends it in the ordinary way */
 };
 
+/* A system call of an undisturbed run. */
+struct call {
+	char name[100];
+	bool speaks;		/* it has a moment that counts */
+};
+
 struct run {
 	bool struck;		/* the signal was sent */
 	bool killed;		/* the command died of a signal, @status is its number */
@@ -33,9 +39,13 @@ struct run {
 	enum moment moment;	/* how it was struck */
 	char call[160];		/* the call at which it was struck */
 	char said[4096];	/* what the command printed, both streams */
+	struct call *list;	/* when not NULL, all of @calls are described here; free() it */
 };
 
-/* Runs @argv under ptrace(2).  A command that takes longer than @limit seconds is an error. */
+/*
+ * Runs @argv under ptrace(2).  A command that takes longer than @limit seconds is an error.
+ * @run->list is filled when nothing is to be struck.
+ */
 void run_traced(char *const argv[], const struct strike *strike, unsigned int limit, struct run *run);
 
 /* Starts @argv with both its streams in the file @out, which collect() reads and closes. */

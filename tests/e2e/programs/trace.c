@@ -207,6 +207,19 @@ static void on_alarm(int sig)
 	overdue = sig;
 }
 
+static void list_call(struct run *run, bool speaks)
+{
+	/* Doubles whenever it is full. */
+	if (!(run->calls & (run->calls - 1))) {
+		run->list = realloc(run->list, 2 * run->calls * sizeof(*run->list));
+		if (!run->list)
+			die("no memory");
+	}
+	snprintf(run->list[run->calls - 1].name, sizeof(run->list->name), "%.*s",
+		 (int)sizeof(run->list->name) - 1, run->call);
+	run->list[run->calls - 1].speaks = speaks;
+}
+
 /* @tid begins (@info) or ends (NULL) a call.  True: now is the moment to strike. */
 static bool reached(const struct strike *strike, pid_t tid, const struct ptrace_syscall_info *info,
 		    struct run *run)
@@ -225,6 +238,8 @@ static bool reached(const struct strike *strike, pid_t tid, const struct ptrace_
 	run->moment = BEFORE;
 	unsigned int moments = describe(tid, info, run);
 
+	if (!strike->number)
+		list_call(run, moments);
 	chosen = strike->all && run->calls == strike->number;
 	counts = moments & 1 << AFTER;
 	if (chosen && strike->moment == BEFORE)

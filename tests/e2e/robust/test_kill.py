@@ -3,7 +3,7 @@
 
 By default at some of the moments when a command says something to the module or to XenStore;
 KILL_AT=each is all of these moments, KILL_AT=all is before and after each system call from the
-first on, which takes hours.  The matrices are build/kill-NAME.log.
+first on, which takes hours.  The matrices, with a line for every system call, are build/kill-NAME.log.
 """
 
 import os
@@ -60,6 +60,13 @@ def test_gc_killed_anywhere_is_finished_by_the_next(bench, granter):
     bench.put("/tmp/remains", REMAINS, "755")
     lines = matrix(bench, "gc", "xen-iomemgrant gc", prepare="/tmp/remains", repair="xen-iomemgrant gc", some=2)
     assert "signal 9, orphaned\n" in lines
+
+
+def test_the_service_killed_anywhere_is_finished_by_the_next(bench, granter):
+    bench.put("/tmp/remains", REMAINS, "755")
+    lines = matrix(bench, "service", "xen-iomemgrantd", prepare="/tmp/remains", repair="xen-iomemgrantd --once",
+                   options="--idle=3", some=3)
+    assert "signal 9, orphaned\n" in lines and "signal 9, none\n" in lines
 
 
 def test_grant_interrupted_anywhere_rolls_back_and_exits_130(bench, pv, granter):
