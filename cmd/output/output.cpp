@@ -91,7 +91,7 @@ int Output::failure(const Error& error)
 	if (options_.json) {
 		auto document = this->document("error");
 		document["ok"] = false;
-		document["changed"] = false;
+		document["changed"] = error.changed();
 		document["error"] = describe(error);
 		print(document);
 	}

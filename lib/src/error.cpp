@@ -49,4 +49,10 @@ Error& Error::with(std::string name, std::string value)
 	return *this;
 }
 
+Error& Error::after_change()
+{
+	changed_ = true;
+	return *this;
+}
+
 } // namespace iomemgrant

@@ -117,17 +117,22 @@ public:
 	/// Values of the message by name, for programs that read the JSON form.
 	Error& with(std::string name, std::string value);
 
+	/// Says that something has changed all the same, and stays so.
+	Error& after_change();
+
 	ErrorKind kind() const { return kind_; }
 	const std::string& hint() const { return hint_; }
 	const Details& details() const { return details_; }
 	/// errno of the failed call, or 0.
 	int os_error() const { return os_error_; }
+	bool changed() const { return changed_; }
 
 private:
 	ErrorKind kind_;
 	std::string hint_;
 	Details details_;
 	int os_error_ = 0;
+	bool changed_ = false;
 };
 
 } // namespace iomemgrant
