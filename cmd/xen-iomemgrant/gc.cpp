@@ -59,6 +59,22 @@ Json remains_json(const Remains& remains, bool dry_run)
 	};
 }
 
+bool is_change(const Remains& remains, bool dry_run)
+{
+	switch (remains.result) {
+	case Remains::Result::found:
+		return dry_run;
+	case Remains::Result::removed:
+		return true;
+	case Remains::Result::waiting:
+		// Of one that is ending already nothing is new.
+		return remains.status->grant.state == Grant::State::live;
+	case Remains::Result::failed:
+		return false;
+	}
+	return false;
+}
+
 int run_gc(bool dry_run, Machine& machine, Output& output)
 {
 	Collector collector(machine.host());
@@ -67,9 +83,14 @@ int run_gc(bool dry_run, Machine& machine, Output& output)
 	int exit = 0;
 	bool changed = false;
 	auto items = Json::array();
+	std::optional<Error> stopped;
 	for (auto& remains : found) {
-		if (!dry_run)
-			collector.collect(remains);
+		try {
+			if (!dry_run && !stopped)
+				collector.collect(remains);
+		} catch (const Error& error) {
+			stopped = remains.error = error;
+		}
 		items.push_back(remains_json(remains, dry_run));
 		if (remains.error) {
 			failed++;
@@ -77,8 +98,8 @@ int run_gc(bool dry_run, Machine& machine, Output& output)
 			output.complain(*remains.error);
 			continue;
 		}
-		changed = true;
-		if (!output.quiet())
+		changed |= is_change(remains, dry_run);
+		if (!output.quiet() && !stopped)
 			output.line(line_of(remains, dry_run));
 	}
 	if (found.empty() && !output.quiet())
@@ -92,6 +113,8 @@ int run_gc(bool dry_run, Machine& machine, Output& output)
 	output.print(document);
 	if (!failed)
 		return 0;
+	if (stopped)
+		return stopped->kind().exit;
 	return failed == found.size() ? exit : kind::partial.exit;
 }
 

@@ -107,13 +107,15 @@ int report(const std::vector<Item>& items, bool dry_run, Output& output)
 {
 	std::size_t failed = 0;
 	bool changed = false;
+	bool interrupted = false;
 	int exit = 0;
 	auto document = output.document("revoke");
 	auto list = Json::array();
 	for (const auto& item : items) {
 		list.push_back(item_json(item, dry_run));
 		failed += item.error.has_value();
-		changed |= item.status && !item.error;
+		changed |= item.error ? item.error->changed() : item.status.has_value();
+		interrupted |= item.error && item.error->kind() == kind::interrupted;
 		if (item.error)
 			exit = item.error->kind().exit;
 	}
@@ -124,6 +126,8 @@ int report(const std::vector<Item>& items, bool dry_run, Output& output)
 	output.print(document);
 	if (!failed)
 		return 0;
+	if (interrupted)
+		return kind::interrupted.exit;
 	return failed == items.size() ? exit : kind::partial.exit;
 }
 
@@ -148,6 +152,7 @@ int run_revoke(const RevokeCommand& command, Machine& machine, Output& output)
 	options.limit = command.limit;
 	options.force = command.force;
 	options.warn = [&output](const std::string& text) { output.warning(text); };
+	std::optional<Error> stopped;
 	for (auto& item : items) {
 		if (item.error) {
 			output.complain(*item.error);
@@ -155,16 +160,22 @@ int run_revoke(const RevokeCommand& command, Machine& machine, Output& output)
 		}
 		if (!item.status)
 			continue;
+		if (stopped) {
+			item.error = stopped;
+			continue;
+		}
 		if (const auto& other = item.status->other_device)
 			output.warning(device_changed(item.status->grant, *other).what());
 		try {
 			if (!command.dry_run)
 				item.rung = revoker.revoke(*item.status, options);
 		} catch (const Error& error) {
-			if (items.size() == 1 || error.kind() == kind::interrupted)
+			if (items.size() == 1)
 				throw;
 			item.error = error;
 			output.complain(error);
+			if (error.kind() == kind::interrupted)
+				stopped = Error(kind::interrupted, "interrupted before its turn");
 			continue;
 		}
 		if (output.quiet())

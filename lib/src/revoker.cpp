@@ -60,42 +60,87 @@ Rung parse_force(std::string_view text)
 
 std::optional<Rung> Revoker::revoke(const GrantStatus& status, const RevokeOptions& options)
 {
+	host_.checkpoint();
 	try {
 		const auto rung = climb(status, options);
 		record(AuditEvent::revoked, status, "revoked",
 			rung ? fmt::format("revoked, rung {}", to_string(*rung)) : "revoked");
 		return rung;
-	} catch (const Error& error) {
+	} catch (Error& error) {
+		// At the least the guest has been asked.
+		error.after_change();
 		record(AuditEvent::kept, status, error.kind().slug, error.what());
 		throw;
 	}
 }
 
-// The order matters to whoever is killed in between: what asks the guest comes before what ends
-// the grant, and the publication goes last, so that the next revocation finds what is left.
 std::optional<Rung> Revoker::climb(const GrantStatus& status, const RevokeOptions& options)
 {
-	const auto path = status.path(host_.self);
+	try {
+		return climb_with_guest(status, options);
+	} catch (const Error& error) {
+		// Nobody can be asked or told any more, which is no reason for the kernel to go on
+		// granting.
+		if (error.kind() != kind::no_xenstore || !status.in_kernel)
+			throw;
+		const bool ended = end(status) == Progress::ended;
+		throw Error(error.kind(),
+			fmt::format("{}; {} {}", error.what(), status.grant.id.str(),
+				ended ? "is ended, what XenStore says of it stays"
+				      : "ends when its pages are let go"),
+			error.hint());
+	}
+}
+
+// The order matters to whoever is killed in between: what asks the guest comes before what ends
+// the grant, and the publication goes last, so that the next revocation finds what is left.
+std::optional<Rung> Revoker::climb_with_guest(
+	const GrantStatus& seen, const RevokeOptions& options)
+{
+	const auto path = seen.path(host_.self);
+	auto status = seen;
 	std::optional<Rung> rung;
 
-	host_.checkpoint();
+	// Whoever grants it may have published it since it was looked at.
+	status.published = seen.published || host_.store.read(path.backend("state"));
+	const bool held = status.in_kernel && holds(status);
 	if (status.published) {
 		host_.trace(fmt::format("{}: asking {} to let go", status.grant.id.str(),
 			describe(status.domain)));
 		announce_closing(host_.store, path);
-		if (status.in_kernel && status.domain_alive)
-			rung = Rung::cooperative;
 	}
 	if (status.in_kernel && ask(status, options.limit) == Progress::still_mapped) {
 		if (options.force == Rung::cooperative ||
 			force(status, options) == Progress::still_mapped)
 			throw still_mapped(status, options);
 		rung = options.force;
+	} else if (held && is_alive(status)) {
+		rung = Rung::cooperative;
 	}
 	host_.trace(fmt::format(
 		"{}: ended; withdrawing it from XenStore", status.grant.id.str()));
 	withdraw(host_.store, {path});
 	return rung;
+}
+
+bool Revoker::is_alive(const GrantStatus& status)
+{
+	const auto now = host_.hypervisor.domain(status.grant.domid);
+	return status.domain_alive && now && !now->dying && now->uuid == status.domain.uuid;
+}
+
+// Whether the guest has taken the offer.
+bool Revoker::holds(const GrantStatus& status)
+{
+	if (!status.published || !status.domain_alive)
+		return false;
+	switch (decode_state(host_.store.read(status.path(host_.self).frontend("state")))) {
+	case XenbusState::connected:
+	case XenbusState::closing:
+		return true;
+	default:
+		return false;
+	}
 }
 
 Revoker::Progress Revoker::ask(const GrantStatus& status, milliseconds limit)
@@ -109,11 +154,12 @@ Revoker::Progress Revoker::ask(const GrantStatus& status, milliseconds limit)
 		const bool last = left <= milliseconds(0);
 		// Ending under a guest that has the pages mapped would take nothing away from it,
 		// but would turn a grant it may still give up politely into one that is ending.
-		if ((last || guest_let_go(status)) && end(status) == Progress::ended)
+		if ((last || !holds(status) || !is_alive(status)) && end(status) == Progress::ended)
 			return Progress::ended;
 		if (last)
 			return Progress::still_mapped;
 		(void)host_.store.wait(std::min(left, longest_nap)); // event or not, look again
+		host_.checkpoint();
 	}
 }
 
@@ -129,23 +175,6 @@ Revoker::Progress Revoker::end(const GrantStatus& status)
 			return Progress::ended;
 		throw;
 	}
-}
-
-// Whether ending can be tried: the guest says it is done, never began, or is no more.
-bool Revoker::guest_let_go(const GrantStatus& status)
-{
-	if (!status.published || !status.domain_alive)
-		return true;
-	const auto path = status.path(host_.self);
-	switch (decode_state(host_.store.read(path.frontend("state")))) {
-	case XenbusState::connected:
-	case XenbusState::closing:
-		break;
-	default:
-		return true;
-	}
-	const auto domain = host_.hypervisor.domain(status.grant.domid);
-	return !domain || domain->dying;
 }
 
 Revoker::Progress Revoker::force(const GrantStatus& status, const RevokeOptions& options)
@@ -166,19 +195,21 @@ Revoker::Progress Revoker::force(const GrantStatus& status, const RevokeOptions&
 		fence(host_.store, status.path(host_.self));
 		break;
 	case Rung::disable_decode:
+		// What was granted may be gone by now, and another device in its place.
+		host_.pci.forget();
+		if (const auto other = replacement(host_.pci, status.grant))
+			throw device_changed(status.grant, *other);
 		warn_of_others(status, options);
 		host_.trace(fmt::format("{}: turning memory decoding of {} off", id, sbdf.str()));
 		host_.pci.disable_memory(sbdf);
 		break;
-	case Rung::destroy_domain: {
+	case Rung::destroy_domain:
 		// The id may be another domain's by now.
-		const auto now = host_.hypervisor.domain(status.grant.domid);
-		if (status.domain_alive && now && now->uuid == status.domain.uuid && !now->dying) {
+		if (is_alive(status)) {
 			host_.trace(fmt::format("{}: destroying {}", id, describe(status.domain)));
 			host_.destroy_domain(status.grant.domid);
 		}
 		break;
-	}
 	}
 	record(AuditEvent::forced, status, to_string(options.force),
 		fmt::format("used --force={}", to_string(options.force)));
@@ -193,6 +224,7 @@ Revoker::Progress Revoker::await_death(const GrantStatus& status)
 		if (host_.now() >= deadline)
 			return Progress::still_mapped;
 		(void)host_.store.wait(longest_nap, host_.device.fd());
+		host_.checkpoint();
 	}
 	return Progress::ended;
 }

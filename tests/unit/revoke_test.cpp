@@ -214,3 +214,67 @@ TEST_F(Revoke, every_step_is_recorded)
 		<< trail[1];
 	EXPECT_EQ(trail[2], "revoked g17 of web1 (d5): revoked, rung cooperative");
 }
+
+TEST_F(Revoke, a_device_that_took_the_place_of_the_granted_one_is_not_cut_off)
+{
+	world.device().grants.front().device_id = {0x1af4, 0x1000};
+	EXPECT_EQ(run({"revoke", "g17", "--force=disable-decode", "--wait=0"}), 6);
+	EXPECT_NE(err.find("is there now [device-changed]"), std::string::npos) << err;
+	EXPECT_TRUE(decodes());
+}
+
+TEST_F(Revoke, without_xenstore_the_kernel_is_asked_all_the_same)
+{
+	const auto status = world.status(GrantId(17));
+	world.store().interfere = [](const std::string&) {
+		throw Error(kind::no_xenstore, "xenstored is gone");
+	};
+	auto& host = world.host();
+	EXPECT_THROW((void)Revoker(host).revoke(status, {}), Error);
+	EXPECT_EQ(world.device().grants.front().state, Grant::State::ending);
+	world.device().grants.front().nr_mapped = 0;
+	try {
+		(void)Revoker(host).revoke(status, {});
+		FAIL() << "said it was done";
+	} catch (const Error& error) {
+		EXPECT_STREQ(error.what(),
+			"xenstored is gone; g17 is ended, what XenStore says of it stays");
+		EXPECT_TRUE(error.changed());
+	}
+	EXPECT_EQ(world.device().grants.size(), 0U);
+}
+
+TEST_F(Revoke, a_failure_that_has_changed_something_says_so)
+{
+	EXPECT_EQ(run({"--json", "revoke", "g17", "--wait=0"}), 5);
+	EXPECT_EQ(Json::parse(out)["changed"], true);
+	EXPECT_EQ(run({"--json", "revoke", "g99"}), 3);
+	EXPECT_EQ(Json::parse(out)["changed"], false);
+}
+
+TEST_F(Revoke, an_offer_nobody_took_needs_no_rung)
+{
+	const auto id = world.grant("03:00.0/2@8K+4K", false);
+	EXPECT_EQ(run({"--json", "revoke", id.str()}), 0);
+	EXPECT_EQ(Json::parse(out)["grants"].at(0)["rung"], nullptr);
+}
+
+TEST_F(Revoke, interrupted_among_several_it_tells_what_became_of_each)
+{
+	world.guests_cooperate();
+	(void)world.grant("03:00.0/2@8K+4K");
+	(void)world.grant("03:00.0/2@12K+4K");
+	int ended = 0;
+	world.device().interfere = [&ended](const std::string& call) {
+		if (call == "end" && ++ended == 2)
+			throw Error(kind::interrupted, "interrupted");
+	};
+	EXPECT_EQ(run({"--json", "revoke", "--all"}), 130);
+	const auto document = Json::parse(out);
+	EXPECT_EQ(document["ok"], false);
+	EXPECT_EQ(document["changed"], true);
+	EXPECT_EQ(document["grants"].at(0)["result"], "revoked");
+	EXPECT_EQ(document["grants"].at(1)["error"]["code"], "interrupted");
+	EXPECT_EQ(document["grants"].at(2)["error"]["message"], "interrupted before its turn");
+	EXPECT_EQ(world.device().grants.size(), 2U);
+}

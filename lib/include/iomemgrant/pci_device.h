@@ -94,11 +94,14 @@ struct PciPages {
 };
 
 /// The PCI devices of this domain.  A snapshot: each file is read when first asked for, and never
-/// again.
+/// again before forget().
 class PciDevices
 {
 public:
 	explicit PciDevices(std::filesystem::path root = "/sys/bus/pci/devices");
+
+	/// Begins a new snapshot.
+	void forget() { *this = PciDevices(root_); }
 
 	/// Addresses of all devices, sorted.
 	const std::vector<Sbdf>& addresses() const;

@@ -45,22 +45,25 @@ public:
 	/// Asks the guest to let go, takes the step of options.force if it does not, ends the grant
 	/// and takes it out of XenStore.  Blocks at most options.limit, and, when it destroys the
 	/// domain, until Xen is done with that.  A revocation that was broken off anywhere is
-	/// finished by the next.  Returns the rung that brought the end; absent when there was
-	/// nobody to ask.
+	/// finished by the next.  Returns the rung that brought the end; absent when nobody had
+	/// taken the offer, or whoever had is no more.
 	/// Throws Error still-mapped, with the rung that was reached among its details, when the
 	/// guest keeps a page mapped; the grant is then ending: the kernel frees it as soon as the
-	/// guest lets go, and the publication stays, asking.
+	/// guest lets go, and the publication stays, asking.  Throws no-xenstore when XenStore
+	/// went away meanwhile; the kernel has been asked to end the grant even so.
 	std::optional<Rung> revoke(const GrantStatus& status, const RevokeOptions& options);
 
 private:
 	enum class Progress { ended, still_mapped };
 
 	std::optional<Rung> climb(const GrantStatus& status, const RevokeOptions& options);
+	std::optional<Rung> climb_with_guest(const GrantStatus& seen, const RevokeOptions& options);
 	Progress ask(const GrantStatus& status, std::chrono::milliseconds limit);
 	Progress end(const GrantStatus& status);
 	Progress force(const GrantStatus& status, const RevokeOptions& options);
 	Progress await_death(const GrantStatus& status);
-	bool guest_let_go(const GrantStatus& status);
+	bool is_alive(const GrantStatus& status);
+	bool holds(const GrantStatus& status);
 	void warn_of_others(const GrantStatus& status, const RevokeOptions& options);
 	Error still_mapped(const GrantStatus& status, const RevokeOptions& options);
 	void record(AuditEvent event, const GrantStatus& status, std::string_view result,
