@@ -26,18 +26,20 @@ int exit_of(const std::vector<Verdict>& verdicts)
 	return 0;
 }
 
-Json verdict_json(const Verdict& verdict, const std::optional<GrantId>& granted)
+Json verdict_json(const Verdict& verdict)
 {
 	Json answer = {{"region", verdict.spec.str()}, {"ok", !verdict.refusal()},
 		{"bdf", verdict.spec.sbdf.str()}, {"bar", verdict.spec.bar},
 		{"offset", verdict.spec.offset}, {"length", nullptr}, {"pages", nullptr},
-		{"phys", nullptr}, {"granted", granted ? Json(granted->value()) : Json(nullptr)},
+		{"phys", nullptr}, {"granted", nullptr},
 		{"findings", Json::array()}};
 	if (verdict.candidate) {
 		answer["length"] = verdict.candidate->region.length;
 		answer["pages"] = verdict.candidate->region.nr_pages();
 		answer["phys"] = fmt::format("{:#x}", verdict.candidate->address());
 	}
+	if (verdict.granted)
+		answer["granted"] = verdict.granted->grant.id.value();
 	for (const auto& finding : verdict.findings) {
 		auto described = Output::describe(finding.error);
 		described["lifted"] = finding.lifted;
@@ -46,11 +48,11 @@ Json verdict_json(const Verdict& verdict, const std::optional<GrantId>& granted)
 	return answer;
 }
 
-void print_verdict(
-	const Verdict& verdict, const std::optional<GrantId>& granted, Output& output)
+void print_verdict(const Verdict& verdict, Output& output)
 {
-	const auto good = granted ? fmt::format("granted already ({})", granted->str())
-				  : std::string("can be granted");
+	const auto good = verdict.granted
+		? fmt::format("granted already ({})", verdict.granted->grant.id.str())
+		: std::string("can be granted");
 	output.line(fmt::format("{}: {}", verdict.spec.str(),
 		verdict.refusal() ? output.paint(Colour::bad, "refused")
 				  : output.paint(Colour::good, good)));
@@ -74,14 +76,10 @@ int run_check(const GrantArguments& arguments, Machine& machine, Output& output)
 	document["ok"] = status == 0;
 	document["exit"] = status;
 	document["regions"] = Json::array();
-	for (std::size_t i = 0; i < judgement.verdicts.size(); i++) {
-		const auto& verdict = judgement.verdicts[i];
-		std::optional<GrantId> granted;
-		if (judgement.granted)
-			granted = (*judgement.granted)[i].grant.id;
-		document["regions"].push_back(verdict_json(verdict, granted));
+	for (const auto& verdict : judgement.verdicts) {
+		document["regions"].push_back(verdict_json(verdict));
 		if (!output.quiet())
-			print_verdict(verdict, granted, output);
+			print_verdict(verdict, output);
 	}
 	output.print(document);
 	return status;

@@ -19,14 +19,13 @@ namespace
 
 std::string line_of(const GrantStatus& status, const GrantOutcome& outcome, bool dry_run)
 {
-	std::string text;
-	if (dry_run)
-		text = outcome.changed ? "would grant: " : "already granted: ";
-	else
-		text = fmt::format("{} {}: ", outcome.changed ? "granted" : "already granted",
-			status.grant.id.str());
+	const bool had = outcome.had(status.grant.id);
+	std::string text = had ? "already granted" : dry_run ? "would grant" : "granted";
+	if (had || !dry_run)
+		text += fmt::format(" {}", status.grant.id.str());
+	text += ": ";
 	text += fmt::format("{} -> {}", describe_region(status), describe(status.domain));
-	if (outcome.mapped_after)
+	if (outcome.mapped_after && !had)
 		text += fmt::format("  mapped by guest after {:.1f}s",
 			static_cast<double>(outcome.mapped_after->count()) / 1000);
 	return text;
@@ -37,7 +36,6 @@ int run_grant(const GrantArguments& command, Machine& machine, Output& output)
 	auto& host = machine.host();
 	const auto outcome =
 		Granter(host).grant(command.domain, command.regions, command.options);
-	const bool rehearsed = command.options.dry_run && outcome.changed;
 	for (const auto& warning : outcome.warnings)
 		output.warning(warning);
 
@@ -46,6 +44,8 @@ int run_grant(const GrantArguments& command, Machine& machine, Output& output)
 	document["dry_run"] = command.options.dry_run;
 	document["grants"] = Json::array();
 	for (const auto& status : outcome.grants) {
+		const bool rehearsed =
+			command.options.dry_run && !outcome.had(status.grant.id);
 		document["grants"].push_back(grant_json(status, !rehearsed));
 		if (output.quiet() && !rehearsed)
 			output.line(status.grant.id.str());

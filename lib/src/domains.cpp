@@ -114,10 +114,21 @@ DomainInfo Domains::by_id(const DomainSpec& spec)
 
 DomainInfo Domains::by_uuid(const DomainSpec& spec)
 {
+	const DomainInfo* found = nullptr;
 	for (const auto& domain : all()) {
-		if (domain.uuid == spec.uuid)
-			return domain;
+		if (domain.uuid != spec.uuid)
+			continue;
+		// What is left of it before its last reboot has the same.
+		if (found && !found->dying && !domain.dying)
+			throw Error(kind::ambiguous_domain,
+				fmt::format("domains {} and {} both have UUID {}", found->id.value(),
+					domain.id.value(), spec.uuid.str()),
+				"name it by its id");
+		if (!found || found->dying)
+			found = &domain;
 	}
+	if (found)
+		return *found;
 	throw Error(
 		kind::no_domain, fmt::format("no domain with UUID {}", spec.uuid.str()), "xl list");
 }

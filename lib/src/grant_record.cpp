@@ -40,9 +40,9 @@ void GrantRecord::overridden(const Region& region, const Error& refusal)
 
 void GrantRecord::granted(const GrantOutcome& outcome)
 {
-	if (!outcome.changed)
-		return;
 	for (const auto& status : outcome.grants) {
+		if (outcome.had(status.grant.id))
+			continue;
 		const auto& region = status.grant.region;
 		auto made = entry(AuditEvent::granted);
 		made.result = "granted";

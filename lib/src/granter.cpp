@@ -36,8 +36,9 @@ Error taken_back(const Error& reason, const std::vector<std::string>& leftovers)
 {
 	if (leftovers.empty())
 		return reason;
-	return {reason.kind(), fmt::format("{}; {}", reason.what(), fmt::join(leftovers, "; ")),
-		"xen-iomemgrant list shows what is left, xen-iomemgrant revoke takes it back"};
+	return Error(reason.kind(), fmt::format("{}; {}", reason.what(), fmt::join(leftovers, "; ")),
+		"xen-iomemgrant list shows what is left, xen-iomemgrant revoke takes it back")
+		.after_change();
 }
 
 Publication publication_of(
@@ -51,6 +52,17 @@ Publication publication_of(
 	publication.uuid = domain.uuid;
 	publication.region = grant.region;
 	return publication;
+}
+
+// What a guest says proves nothing; Xen's count does, where there is one.  Of a grant that is gone
+// require_in_force() tells.
+bool is_mapped(const std::vector<Grant>& known, const Grant& wanted)
+{
+	for (const auto& grant : known) {
+		if (grant.id == wanted.id)
+			return grant.nr_mapped.value_or(grant.refs.count) >= grant.refs.count;
+	}
+	return true;
 }
 
 } // namespace
@@ -76,6 +88,17 @@ public:
 	void published() { published_ = true; }
 	void keep() { grants_.clear(); }
 	const std::vector<Grant>& grants() const { return grants_; }
+
+	/// What becomes of a grant when the command fails now.
+	std::string_view fate(GrantId id) const
+	{
+		for (const auto& grant : grants_) {
+			if (grant.id == id)
+				return "grant withdrawn";
+		}
+		return grants_.empty() ? "it stays offered"
+				       : "it stays offered, what was granted now is withdrawn";
+	}
 
 	PublicationPath path(const Grant& grant) const
 	{
@@ -164,20 +187,34 @@ GrantOutcome Granter::attempt(const DomainSpec& domain_spec, const std::vector<R
 	const GrantOptions& options, GrantRecord& record)
 {
 	const auto judgement = judge_all(host_, domains_, domain_spec, specs, options);
-	const auto& domain = judgement.domain;
-	record.concerns(domain);
-	if (judgement.granted) {
-		GrantOutcome outcome;
-		outcome.grants = *judgement.granted;
-		outcome.changed = false;
-		return outcome;
-	}
+	record.concerns(judgement.domain);
 	const auto candidates = accepted(judgement, record);
 	if (options.dry_run)
-		return rehearsal(domain, candidates, options);
+		return rehearsal(judgement, options);
+	std::vector<Grant> existing;
+	for (const auto& verdict : judgement.verdicts) {
+		if (verdict.granted)
+			existing.push_back(verdict.granted->grant);
+	}
+	auto outcome = make(judgement.domain, candidates, existing, options);
 
+	// In the order of the regions.
+	auto made = std::move(outcome.grants);
+	auto next_old = made.begin();
+	auto next_new = next_old + static_cast<std::ptrdiff_t>(existing.size());
+	outcome.grants.clear();
+	for (const auto& verdict : judgement.verdicts)
+		outcome.grants.push_back(std::move(verdict.granted ? *next_old++ : *next_new++));
+	return outcome;
+}
+
+/// Grants @candidates, and waits for them and for @existing.  The outcome has @existing first.
+GrantOutcome Granter::make(const DomainInfo& domain, const std::vector<Candidate>& candidates,
+	const std::vector<Grant>& existing, const GrantOptions& options)
+{
 	Pending pending(host_);
 	std::vector<std::pair<PublicationPath, Publication>> publications;
+	auto grants = existing;
 	for (const auto& candidate : candidates) {
 		host_.checkpoint();
 		host_.trace(fmt::format("granting {} BAR{} {:#x}+{:#x} to {}",
@@ -191,6 +228,7 @@ GrantOutcome Granter::attempt(const DomainSpec& domain_spec, const std::vector<R
 			throw explain_refusal(host_, domains_, error, candidate, domain);
 		}
 		const auto& made = pending.grants().back();
+		grants.push_back(made);
 		publications.emplace_back(
 			pending.path(made), publication_of(made, domain, options));
 	}
@@ -199,15 +237,24 @@ GrantOutcome Granter::attempt(const DomainSpec& domain_spec, const std::vector<R
 	if (!now || now->uuid != domain.uuid || now->dying)
 		throw Error(kind::no_domain, fmt::format("domain {} is gone", describe(domain)));
 	host_.checkpoint();
-	host_.trace("publishing in XenStore");
-	pending.published();
 
 	GrantOutcome outcome;
+	outcome.changed = !candidates.empty();
+	for (const auto& grant : existing)
+		outcome.existing.push_back(grant.id);
+	if (!publications.empty()) {
+		host_.trace("publishing in XenStore");
+		pending.published();
+	}
 	try {
-		publish(host_.store, publications);
-		if (options.wait)
-			outcome.mapped_after = await_mapped(domain, pending, *options.wait);
-		outcome.grants = inspect_all(pending);
+		if (!publications.empty())
+			publish(host_.store, publications);
+		if (options.wait) {
+			const auto waited = await_mapped(domain, grants, pending, *options.wait);
+			if (outcome.changed)
+				outcome.mapped_after = waited;
+		}
+		outcome.grants = require_in_force(domain, grants);
 		host_.checkpoint();
 	} catch (const Error& error) {
 		throw taken_back(error, pending.roll_back());
@@ -230,6 +277,8 @@ std::vector<Candidate> Granter::accepted(const Judgement& judgement, GrantRecord
 	for (const auto& verdict : judgement.verdicts) {
 		if (const auto* refusal = verdict.refusal())
 			throw Error(*refusal);
+		if (verdict.granted)
+			continue;
 		for (const auto& finding : verdict.findings) {
 			host_.trace(fmt::format("{} [{}]: overridden", finding.error.what(),
 				finding.error.kind().slug));
@@ -240,61 +289,80 @@ std::vector<Candidate> Granter::accepted(const Judgement& judgement, GrantRecord
 	return candidates;
 }
 
-GrantOutcome Granter::rehearsal(const DomainInfo& domain,
-	const std::vector<Candidate>& candidates, const GrantOptions& options)
+GrantOutcome Granter::rehearsal(const Judgement& judgement, const GrantOptions& options)
 {
 	GrantOutcome outcome;
-	for (const auto& candidate : candidates) {
+	outcome.changed = false;
+	for (const auto& verdict : judgement.verdicts) {
+		if (verdict.granted) {
+			outcome.existing.push_back(verdict.granted->grant.id);
+			outcome.grants.push_back(*verdict.granted);
+			continue;
+		}
+		const auto& candidate = *verdict.candidate;
 		GrantStatus status;
-		status.grant.domid = domain.id;
-		status.grant.uuid = domain.uuid;
+		status.grant.domid = judgement.domain.id;
+		status.grant.uuid = judgement.domain.uuid;
 		status.grant.region = candidate.region;
 		status.grant.address = candidate.address();
 		status.grant.device_id = candidate.device.id;
 		status.device_present = true;
 		status.in_kernel = true;
 		status.published = true;
-		status.domain = domain;
+		status.domain = judgement.domain;
 		status.domain_alive = true;
 		status.cache = options.cache;
 		status.label = options.label;
 		outcome.grants.push_back(std::move(status));
+		outcome.changed = true;
 	}
 	return outcome;
 }
 
-std::vector<GrantStatus> Granter::inspect_all(const Pending& pending)
+// Others may revoke what has just been granted, devices and domains go: the kernel has the last
+// word on what is reported as granted.
+std::vector<GrantStatus> Granter::require_in_force(
+	const DomainInfo& domain, const std::vector<Grant>& grants)
 {
+	Domains domains(host_);
+	const auto known = host_.device.list();
 	std::vector<GrantStatus> found;
-	for (const auto& grant : host_.device.list()) {
-		for (const auto& made : pending.grants()) {
-			if (made.id == grant.id)
-				found.push_back(inspect(host_, domains_, grant));
-		}
+	for (const auto& wanted : grants) {
+		const auto at = std::find_if(known.begin(), known.end(),
+			[&wanted](const Grant& grant) { return grant.id == wanted.id; });
+		const auto now = host_.hypervisor.domain(domain.id);
+		if (!now || now->uuid != domain.uuid || now->dying)
+			throw Error(kind::domain_dying,
+				fmt::format("domain {} died while {} was granted to it",
+					describe(domain), wanted.id.str()));
+		if (at == known.end() || at->state != Grant::State::live)
+			throw Error(kind::no_grant,
+				fmt::format("{} was {} while it was granted", wanted.id.str(),
+					at != known.end() && at->state == Grant::State::lost
+						? "lost with its device"
+						: "revoked by somebody else"),
+				"xen-iomemgrant list")
+				.with("grant", wanted.id.str());
+		found.push_back(inspect(host_, domains, *at));
 	}
 	return found;
 }
 
-milliseconds Granter::await_mapped(
-	const DomainInfo& domain, const Pending& pending, milliseconds limit)
+milliseconds Granter::await_mapped(const DomainInfo& domain, const std::vector<Grant>& grants,
+	const Pending& pending, milliseconds limit)
 {
 	const auto start = host_.now();
 	const auto deadline = start + limit;
-	std::vector<PublicationPath> waiting;
+	auto waiting = grants;
 	std::vector<std::unique_ptr<XenStoreWatch>> watches;
 	// Watch first, then read: whatever happens in between wakes us.
-	for (const auto& grant : pending.grants()) {
-		waiting.push_back(pending.path(grant));
-		watches.push_back(host_.store.watch(waiting.back().frontend("state")));
-	}
+	for (const auto& grant : waiting)
+		watches.push_back(host_.store.watch(pending.path(grant).frontend("state")));
 	watches.push_back(host_.store.watch("@releaseDomain"));
 	while (true) {
-		std::erase_if(waiting, [&](const PublicationPath& path) {
-			const auto reply = decode_frontend([&](std::string_view key) {
-				return host_.store.read(path.frontend(key));
-			});
-			require_progress(domain, path, reply);
-			return reply.state == XenbusState::connected;
+		const auto known = host_.device.list();
+		std::erase_if(waiting, [&](const Grant& grant) {
+			return says_mapped(domain, grant, pending) && is_mapped(known, grant);
 		});
 		const auto now = host_.now();
 		if (waiting.empty())
@@ -306,27 +374,36 @@ milliseconds Granter::await_mapped(
 		host_.checkpoint();
 	}
 	throw Error(kind::peer_timeout,
-		fmt::format("{} did not map {} within {}; grant withdrawn", short_name(domain),
-			waiting.front().id().str(), seconds(limit)),
-		"is xen-iomemagent running in the guest? --no-wait leaves the offer open")
+		fmt::format("{} did not map {} within {}; {}", short_name(domain),
+			waiting.front().id.str(), seconds(limit), pending.fate(waiting.front().id)),
+		"is the module xen_iomemgrant loaded in the guest? --no-wait leaves the offer open")
 		.with("domain", short_name(domain));
 }
 
-void Granter::require_progress(
-	const DomainInfo& domain, const PublicationPath& path, const GuestReply& reply)
+bool Granter::says_mapped(const DomainInfo& domain, const Grant& grant, const Pending& pending)
 {
+	const auto path = pending.path(grant);
+	const auto reply = decode_frontend(
+		[&](std::string_view key) { return host_.store.read(path.frontend(key)); });
 	if (!reply.error.empty() || reply.state == XenbusState::closed)
 		throw Error(kind::guest_error,
-			fmt::format("{} could not map {}: {}; grant withdrawn", short_name(domain),
-				path.id().str(),
-				reply.error.empty() ? "it gave no reason" : reply.error),
+			fmt::format("{} could not map {}: {}; {}", short_name(domain),
+				grant.id.str(),
+				reply.error.empty() ? "it gave no reason" : reply.error,
+				pending.fate(grant.id)),
 			"xen-iomemagent doctor in the guest tells more")
 			.with("domain", short_name(domain));
 	const auto now = host_.hypervisor.domain(domain.id);
 	if (!now || now->dying)
 		throw Error(kind::domain_dying,
 			fmt::format("domain {} died before it mapped {}", describe(domain),
-				path.id().str()));
+				grant.id.str()));
+	return reply.state == XenbusState::connected;
+}
+
+bool GrantOutcome::had(GrantId id) const
+{
+	return std::find(existing.begin(), existing.end(), id) != existing.end();
 }
 
 } // namespace iomemgrant

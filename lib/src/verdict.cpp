@@ -28,7 +28,6 @@ public:
 	}
 
 	Verdict judge(const RegionSpec& spec);
-	std::optional<std::vector<GrantStatus>> granted(const std::vector<Verdict>& verdicts);
 
 private:
 	std::optional<Error> lacking_support();
@@ -75,7 +74,7 @@ std::optional<Error> Judging::label_taken()
 
 Verdict Judging::judge(const RegionSpec& spec)
 {
-	Verdict verdict{spec, {}, {}};
+	Verdict verdict{spec, {}, {}, {}};
 	auto& findings = verdict.findings;
 	try {
 		verdict.candidate = locate(host_.pci, spec);
@@ -85,6 +84,12 @@ Verdict Judging::judge(const RegionSpec& spec)
 	}
 	if (support_)
 		findings.push_back({*support_, false});
+	else
+		verdict.granted = granted(*verdict.candidate);
+	if (verdict.granted) {
+		seen_.push_back(verdict.candidate->region);
+		return verdict;
+	}
 	auto more = iomemgrant::judge(
 		host_, situation_, domains_, *verdict.candidate, domain_, options_.allow);
 	std::move(more.begin(), more.end(), std::back_inserter(findings));
@@ -100,23 +105,10 @@ Verdict Judging::judge(const RegionSpec& spec)
 	return verdict;
 }
 
-std::optional<std::vector<GrantStatus>> Judging::granted(const std::vector<Verdict>& verdicts)
-{
-	std::vector<GrantStatus> found;
-	for (const auto& verdict : verdicts) {
-		if (support_ || !verdict.candidate ||
-			host_.policy().denial(verdict.candidate->device))
-			return std::nullopt;
-		auto status = granted(*verdict.candidate);
-		if (!status)
-			return std::nullopt;
-		found.push_back(std::move(*status));
-	}
-	return found;
-}
-
 std::optional<GrantStatus> Judging::granted(const Candidate& candidate)
 {
+	if (host_.policy().denial(candidate.device))
+		return std::nullopt;
 	const auto& grants = situation_.grants;
 	const auto found = std::find_if(grants.begin(), grants.end(), [&](const Grant& grant) {
 		return grant.domid == domain_.id && grant.region == candidate.region &&
@@ -149,17 +141,12 @@ Judgement judge_all(Host& host, Domains& domains, const DomainSpec& domain,
 	const std::vector<RegionSpec>& specs, const GrantOptions& options)
 {
 	Judgement judgement{
-		resolve_grantee(host, domains, domain, options.wait.has_value()), {}, {}};
+		resolve_grantee(host, domains, domain, options.wait.has_value()), {}};
 	if (options.label && specs.size() > 1)
 		throw Error(kind::usage, "a label names one grant", "give one REGION with --label");
 	Judging judging(host, domains, judgement.domain, options);
 	for (const auto& spec : specs)
 		judgement.verdicts.push_back(judging.judge(spec));
-	judgement.granted = judging.granted(judgement.verdicts);
-	if (judgement.granted) {
-		for (auto& verdict : judgement.verdicts)
-			verdict.findings.clear();
-	}
 	return judgement;
 }
 

@@ -115,7 +115,8 @@ TEST_F(GranterTest, a_silent_guest_times_out_and_nothing_is_left)
 {
 	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}); }),
 		(Said{"web1 did not map g17 within 10s; grant withdrawn [peer-timeout]",
-			"is xen-iomemagent running in the guest? --no-wait leaves the offer open",
+			"is the module xen_iomemgrant loaded in the guest? --no-wait leaves the "
+			"offer open",
 			8}));
 	expect_nothing_left();
 }
@@ -210,4 +211,100 @@ TEST_F(GranterTest, a_domain_that_dies_before_the_publication_does_not_come_back
 	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}); }).text,
 		"domain 5 is gone [no-domain]");
 	expect_nothing_left();
+}
+
+TEST_F(GranterTest, what_a_guest_says_it_has_mapped_counts_only_when_xen_says_so)
+{
+	store.guest = [this](FakeXenStore& xs) {
+		for (const auto& grant : device_.grants) {
+			const PublicationPath path(Domid(0), grant.domid, grant.id);
+			const bool live = xs.read(path.backend("state")) == "4";
+			xs.write(path.frontend("state"), live ? "4" : "6");
+		}
+	};
+	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}); }).text,
+		"web1 did not map g17 within 10s; grant withdrawn [peer-timeout]");
+	expect_nothing_left();
+}
+
+TEST_F(GranterTest, a_grant_that_another_command_revokes_meanwhile_is_not_reported_as_granted)
+{
+	GrantOptions options;
+	options.wait.reset();
+	host.trace = [this](const std::string& step) {
+		if (step == "publishing in XenStore")
+			device_.grants.clear();
+	};
+	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}, options); }),
+		(Said{"g17 was revoked by somebody else while it was granted [no-grant]",
+			"xen-iomemgrant list", 3}));
+	expect_nothing_left();
+}
+
+TEST_F(GranterTest, a_domain_that_dies_right_after_it_was_told_has_been_granted_nothing)
+{
+	GrantOptions options;
+	options.wait.reset();
+	store.interfere = [this](const std::string& request) {
+		if (request == "commit")
+			hypervisor.list.at(1).dying = true;
+	};
+	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}, options); }).text,
+		"domain web1 (d5) died while g17 was granted to it [domain-dying]");
+	EXPECT_EQ(device_.grants.size(), 0U);
+}
+
+TEST_F(GranterTest, of_several_regions_those_the_domain_has_are_left_as_they_are)
+{
+	guest_cooperates();
+	(void)grant({"03:00.0/2@4K+4K"});
+	std::vector<std::string> trail;
+	host.audit = [&trail](const AuditEntry& entry) { trail.push_back(entry.message); };
+	const auto outcome = grant({"03:00.0/2@0+4K", "03:00.0/2@4K+4K", "03:00.0/2@8K+4K"});
+	EXPECT_TRUE(outcome.changed);
+	ASSERT_EQ(outcome.grants.size(), 3U);
+	EXPECT_EQ(outcome.grants[0].grant.region.offset, 0U);
+	EXPECT_EQ(outcome.grants[1].grant.id, GrantId(17));
+	EXPECT_EQ(outcome.grants[2].grant.region.offset, 0x2000U);
+	EXPECT_EQ(outcome.existing, std::vector{GrantId(17)});
+	EXPECT_EQ(device_.grants.size(), 3U);
+	EXPECT_EQ(trail.size(), 2U);
+
+	// And are not taken back with what fails.
+	store.guest = [](FakeXenStore&) {};
+	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@4K+4K", "03:00.0/2@12K+4K"}); }).text,
+		"web1 did not map g20 within 10s; grant withdrawn [peer-timeout]");
+	EXPECT_EQ(device_.grants.size(), 3U);
+}
+
+TEST_F(GranterTest, what_was_only_offered_is_waited_for_when_it_is_granted_again)
+{
+	GrantOptions offer;
+	offer.wait.reset();
+	(void)grant({"03:00.0/2@0+4K"}, offer);
+	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}); }).text,
+		"web1 did not map g17 within 10s; it stays offered [peer-timeout]");
+	ASSERT_EQ(device_.grants.size(), 1U);
+
+	guest_cooperates();
+	const auto outcome = grant({"03:00.0/2@0+4K"});
+	EXPECT_FALSE(outcome.changed);
+	EXPECT_EQ(outcome.grants.at(0).state(), GrantState::mapped);
+}
+
+TEST_F(GranterTest, a_uuid_is_that_of_the_living_not_of_what_was_left_by_a_reboot)
+{
+	guest_cooperates();
+	auto zombie = hypervisor.list.at(1);
+	zombie.id = Domid(4);
+	zombie.dying = true;
+	hypervisor.list.insert(hypervisor.list.begin() + 1, zombie);
+	Domains domains(host);
+	EXPECT_EQ(domains.resolve(DomainSpec::parse(uuid.str())).id, Domid(5));
+
+	hypervisor.list.at(1).dying = false;
+	Domains again(host);
+	EXPECT_EQ(error_of([&] { return again.resolve(DomainSpec::parse(uuid.str())); }).text,
+		"domains 4 and 5 both have UUID 6f0c1d2e-0011-4000-8000-00163e000001 "
+		"[ambiguous-domain]");
 }

@@ -20,8 +20,12 @@ class GrantRecord;
 struct GrantOutcome {
 	/// One per region, in their order.  With dry_run the ids are not real.
 	std::vector<GrantStatus> grants;
-	/// False: exactly these regions were granted to this domain already.
+	/// Those of them that the domain had before.
+	std::vector<GrantId> existing;
+	/// False: it had all of them.
 	bool changed = true;
+
+	bool had(GrantId id) const;
 	/// How long the guest took; absent when it was not waited for.
 	std::optional<std::chrono::milliseconds> mapped_after;
 	std::vector<std::string> warnings;
@@ -34,10 +38,11 @@ class Granter
 public:
 	explicit Granter(Host& host) : host_(host), domains_(host) {}
 
-	/// Grants all of @specs or none: kernel grants, publication in one transaction, and, unless
-	/// told not to, waiting for the guest.  Blocks at most options.wait.  Throws Error; then
-	/// nothing is granted or published, except where the message says that a guest still maps
-	/// pages, which the kernel frees as soon as the guest lets go.
+	/// Grants those of @specs that the domain does not have, or none: kernel grants, publication
+	/// in one transaction, and, unless told not to, waiting until the guest has mapped all of
+	/// @specs.  Blocks at most options.wait.  Throws Error; then nothing new is granted or
+	/// published, except where the message says that a guest still maps pages, which the kernel
+	/// frees as soon as the guest lets go.
 	GrantOutcome grant(const DomainSpec& domain, const std::vector<RegionSpec>& specs,
 		const GrantOptions& options);
 
@@ -47,13 +52,15 @@ private:
 	GrantOutcome attempt(const DomainSpec& domain, const std::vector<RegionSpec>& specs,
 		const GrantOptions& options, GrantRecord& record);
 	std::vector<Candidate> accepted(const Judgement& judgement, GrantRecord& record);
-	GrantOutcome rehearsal(const DomainInfo& domain, const std::vector<Candidate>& candidates,
-		const GrantOptions& options);
-	std::vector<GrantStatus> inspect_all(const Pending& pending);
-	std::chrono::milliseconds await_mapped(const DomainInfo& domain, const Pending& pending,
+	GrantOutcome rehearsal(const Judgement& judgement, const GrantOptions& options);
+	GrantOutcome make(const DomainInfo& domain, const std::vector<Candidate>& candidates,
+		const std::vector<Grant>& existing, const GrantOptions& options);
+	std::vector<GrantStatus> require_in_force(
+		const DomainInfo& domain, const std::vector<Grant>& grants);
+	std::chrono::milliseconds await_mapped(const DomainInfo& domain,
+		const std::vector<Grant>& grants, const Pending& pending,
 		std::chrono::milliseconds limit);
-	void require_progress(const DomainInfo& domain, const PublicationPath& path,
-		const GuestReply& reply);
+	bool says_mapped(const DomainInfo& domain, const Grant& grant, const Pending& pending);
 
 	Host& host_;
 	Domains domains_;

@@ -19,6 +19,9 @@ struct Verdict {
 	std::optional<Candidate> candidate;
 	/// What grant would stumble over first comes first.
 	std::vector<Finding> findings;
+	/// The domain has exactly this region already: nothing is left to do for it, and nothing
+	/// speaks against that.
+	std::optional<GrantStatus> granted;
 
 	/// The first finding the user has not overridden.
 	const Error* refusal() const;
@@ -29,9 +32,6 @@ struct Verdict {
 struct Judgement {
 	DomainInfo domain;
 	std::vector<Verdict> verdicts;
-	/// Exactly these regions are granted to this domain already: nothing is left to do, and
-	/// nothing speaks against that.  In their order.
-	std::optional<std::vector<GrantStatus>> granted;
 };
 
 /// Changes nothing.  Throws Error as resolve_grantee() does, and usage.
