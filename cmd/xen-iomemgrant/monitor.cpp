@@ -19,9 +19,23 @@ namespace
 {
 
 struct MonitorCommand {
-	std::string domain;
+	std::optional<DomainSpec> domain;
 	std::optional<std::chrono::milliseconds> limit;
 };
+
+// After a reboot a domain has another number, but the name and the UUID it had before.
+bool is_of(const GrantStatus& status, const DomainSpec& domain)
+{
+	switch (domain.by) {
+	case DomainSpec::By::id:
+		return status.grant.domid == domain.id;
+	case DomainSpec::By::uuid:
+		return status.grant.uuid == domain.uuid;
+	case DomainSpec::By::name:
+		break;
+	}
+	return status.domain.name == domain.text;
+}
 
 std::string time_of_day(const Host& host)
 {
@@ -67,14 +81,11 @@ Json event_json(const GrantEvent& event, const std::string& time, const Output& 
 int run_monitor(const MonitorCommand& command, Machine& machine, Output& output)
 {
 	auto& host = machine.host();
-	std::optional<Domid> wanted;
-	if (!command.domain.empty()) {
-		const auto spec = DomainSpec::parse(command.domain);
-		// By number it may be one that is gone.
-		wanted = spec.by == DomainSpec::By::id ? spec.id : Domains(host).resolve(spec).id;
-	}
-	Monitor monitor(host, [wanted](const GrantStatus& status) {
-		return !wanted || status.grant.domid == *wanted;
+	// By number it may be one that is gone.
+	if (command.domain && command.domain->by != DomainSpec::By::id)
+		(void)Domains(host).resolve(*command.domain);
+	Monitor monitor(host, [&command](const GrantStatus& status) {
+		return !command.domain || is_of(status, *command.domain);
 	});
 	const auto deadline = host.now() + command.limit.value_or(std::chrono::hours(0));
 	try {
@@ -87,6 +98,9 @@ int run_monitor(const MonitorCommand& command, Machine& machine, Output& output)
 				output.print(event_json(event, time, output));
 				output.line(line_of(event, time));
 			}
+			// main() tells that its reader is gone.
+			if (stdout_failed())
+				return kind::io_error.exit;
 		}
 	} catch (const Error& error) {
 		// How one ends it.
@@ -96,20 +110,22 @@ int run_monitor(const MonitorCommand& command, Machine& machine, Output& output)
 	return 0;
 }
 
-MonitorCommand parse(const std::string& domain, const GlobalOptions& globals)
+MonitorCommand parse(const std::optional<std::string>& domain, const GlobalOptions& globals)
 {
 	if (globals.pretty)
 		throw Error(kind::usage, "monitor prints one document a line, not --pretty ones");
-	if (!domain.empty())
-		(void)DomainSpec::parse(domain);
-	return {domain, globals.timeout()};
+	MonitorCommand command;
+	if (domain)
+		command.domain = DomainSpec::parse(*domain);
+	command.limit = globals.timeout();
+	return command;
 }
 
 } // namespace
 
 void add_monitor(CLI::App& app, Command& command)
 {
-	auto domain = std::make_shared<std::string>();
+	auto domain = std::make_shared<std::optional<std::string>>();
 	auto* verb = app.add_subcommand(
 		"monitor", "Tell every change of grants, until interrupted or --timeout=SEC");
 	verb->add_option("--domain", *domain, "Only grants of this domain")->type_name("DOMAIN");

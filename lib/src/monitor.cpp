@@ -2,6 +2,7 @@
 #include <iomemgrant/monitor.h>
 
 #include <algorithm>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -77,8 +78,11 @@ void GrantWatches::follow(const std::vector<GrantStatus>& grants)
 void GrantWatches::sleep(milliseconds limit)
 {
 	// Event or not, the caller looks again.
-	(void)host_.store.wait(std::min(limit, longest_nap), host_.device.fd());
+	const bool event = host_.store.wait(std::min(limit, longest_nap), host_.device.fd());
 	host_.checkpoint();
+	// A guest may make events as fast as it likes; each look costs dom0 a lot more.
+	if (event)
+		std::this_thread::sleep_for(shortest_nap);
 }
 
 std::string_view to_string(GrantEvent::Kind kind)
@@ -115,15 +119,17 @@ std::vector<GrantEvent> Monitor::next(milliseconds limit)
 
 std::vector<GrantEvent> Monitor::look()
 {
-	// Names and UUIDs of domains change: nothing of the last look is kept.
+	// Names and UUIDs of domains change, and devices come and go: nothing of the last look is kept.
 	Domains domains(host_);
+	host_.pci.forget();
 	const auto grants = take_inventory(host_, domains);
 	watches_.follow(grants);
 
 	std::vector<GrantEvent> events;
 	auto before = std::exchange(known_, {});
 	for (const auto& status : grants) {
-		if (!filter_(status))
+		// What was chosen once stays so: a domain that has died has no name any more.
+		if (!before.contains(status.grant.id) && !filter_(status))
 			continue;
 		known_.insert_or_assign(status.grant.id, status);
 		const auto old = before.extract(status.grant.id);
@@ -171,6 +177,7 @@ std::optional<GrantStatus> await_grant(
 	bool seen = false;
 	while (true) {
 		Domains domains(host);
+		host.pci.forget();
 		const auto grants = take_inventory(host, domains);
 		const auto status = find(grants, wanted);
 		if (status) {

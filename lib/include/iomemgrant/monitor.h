@@ -26,10 +26,12 @@ public:
 	/// Also watches what the guests of these grants say, and no longer those of others.
 	void follow(const std::vector<GrantStatus>& grants);
 	/// Until there is news, or @limit has passed.  What Xen counts as mapped makes no event of
-	/// its own, so nobody sleeps longer than longest_nap.  Throws Error interrupted.
+	/// its own, so nobody sleeps longer than longest_nap; nor less than shortest_nap.  Throws
+	/// Error interrupted.
 	void sleep(std::chrono::milliseconds limit);
 
 	static constexpr std::chrono::milliseconds longest_nap{500};
+	static constexpr std::chrono::milliseconds shortest_nap{20};
 
 private:
 	Host& host_;

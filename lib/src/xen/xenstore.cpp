@@ -326,11 +326,12 @@ public:
 
 	bool wait(std::chrono::milliseconds limit, int also) override
 	{
-		if (take_events())
-			return true;
+		// Events may come without end, and the user must be heard all the same.
+		const bool early = take_events();
 		// poll() passes over the descriptors that are -1.
 		pollfd fds[3] = {{fd(), POLLIN, 0}, {wake_fd_, POLLIN, 0}, {also, POLLIN, 0}};
-		const int ready = poll(fds, std::size(fds), static_cast<int>(limit.count()));
+		const int ready =
+			poll(fds, std::size(fds), early ? 0 : static_cast<int>(limit.count()));
 		const int errnum = errno;
 		if (ready < 0 && errnum != EINTR)
 			throw Error::from_errno(errnum, "wait for XenStore");
@@ -342,7 +343,7 @@ public:
 		}
 		if (ready > 0 && (fds[0].revents & (POLLERR | POLLHUP | POLLNVAL)))
 			throw store_error(handle_.get(), EPIPE, "wait for XenStore");
-		return take_events() || (ready > 0 && fds[2].revents);
+		return take_events() || early || (ready > 0 && fds[2].revents);
 	}
 
 	int fd() override { return xs_fileno(handle_.get()); }
