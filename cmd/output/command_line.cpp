@@ -2,10 +2,14 @@
 #include <output/command_line.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
+#include <system_error>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -51,6 +55,35 @@ bool wants_json(const std::vector<std::string>& arguments)
 	}
 	return false;
 }
+
+constexpr auto empty_value = "must not be empty";
+
+// In a script `--domain "$DOM"` may be empty by mistake, and would then mean every domain.
+void refuse_empty_values(CLI::App& app)
+{
+	const std::function<std::string(const std::string&)> check = [](const std::string& value) {
+		return value.empty() ? std::string(empty_value) : std::string();
+	};
+	for (auto* option : app.get_options()) {
+		if (option->nonpositional() && option->get_items_expected_min() > 0)
+			option->check(check);
+	}
+}
+
+// After `--domain=` CLI11 takes the next argument for the value.
+void refuse_missing_values(const std::vector<std::string>& arguments)
+{
+	for (const auto& argument : arguments) {
+		if (argument == "--")
+			return;
+		if (argument.starts_with("--") && argument.find('=') == argument.size() - 1)
+			throw CLI::ValidationError(
+				argument.substr(0, argument.size() - 1), empty_value);
+	}
+}
+
+// errno of the first write to stdout that failed: stdio remembers only that there was one.
+int stdout_error = 0;
 
 // The verb the user was typing, for the hint.
 const CLI::App& innermost(const CLI::App& app)
@@ -107,7 +140,8 @@ void add_global_options(CLI::App& app, GlobalOptions& options)
 	app.add_option("--color", options.colour, "auto, always or never")
 		->check(CLI::IsMember({"auto", "always", "never"}))
 		->type_name("WHEN");
-	app.add_option("--timeout", options.timeout_seconds, "Longest time to wait for anything")
+	app.add_option("--timeout", options.timeout_seconds,
+		   "How long a guest or a change is waited for")
 		->check(CLI::Range(0.0, 86400.0))
 		->type_name("SEC");
 }
@@ -118,8 +152,11 @@ std::optional<int> parse_command_line(CLI::App& app, const std::vector<std::stri
 	for (auto* verb : app.get_subcommands(nullptr)) {
 		if (verb->get_footer().empty())
 			verb->footer(global_help(app));
+		refuse_empty_values(*verb);
 	}
+	refuse_empty_values(app);
 	try {
+		refuse_missing_values(arguments);
 		// CLI11 takes the arguments as a stack.
 		app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
 		return std::nullopt;
@@ -153,12 +190,44 @@ std::chrono::milliseconds parse_seconds(const std::string& option, const std::st
 
 Output::Sink stdout_sink()
 {
-	return [](std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); };
+	return [](std::string_view text) {
+		std::fwrite(text.data(), 1, text.size(), stdout);
+		const int errnum = errno;
+		if (std::ferror(stdout) && !stdout_error)
+			stdout_error = errnum;
+	};
 }
 
 Output::Sink stderr_sink()
 {
 	return [](std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); };
+}
+
+bool stdout_failed()
+{
+	return stdout_error != 0;
+}
+
+int finish_stdout(const std::string& tool, int status)
+{
+	if (std::fflush(stdout) != 0) {
+		const int errnum = errno;
+		if (!stdout_error)
+			stdout_error = errnum;
+	}
+	if (!stdout_error)
+		return status;
+	// An answer that did not arrive is no answer.
+	Output(tool, {}, stdout_sink(), stderr_sink())
+		.complain({kind::io_error, fmt::format("write to stdout: {}",
+						   std::generic_category().message(stdout_error))});
+	return status ? status : kind::io_error.exit;
+}
+
+void survive_broken_pipes()
+{
+	// Caught, not ignored: what is ignored stays ignored in the programs this one runs.
+	(void)std::signal(SIGPIPE, [](int) {}); // fails for no signal that there is
 }
 
 } // namespace iomemgrant

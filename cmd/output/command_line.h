@@ -40,7 +40,8 @@ void add_global_options(CLI::App& app, GlobalOptions& options);
 
 /// Parses @arguments (without the program's name).  Absent: go on and run the verb.  Otherwise
 /// help, the version or an error was printed and the value is the exit status.
-/// With --json among the arguments a usage error is a JSON document as well.
+/// With --json among the arguments a usage error is a JSON document as well.  An option whose value
+/// is empty is a usage error.
 std::optional<int> parse_command_line(CLI::App& app, const std::vector<std::string>& arguments,
 	const Output::Sink& out, const Output::Sink& err);
 
@@ -50,6 +51,15 @@ std::chrono::milliseconds parse_seconds(const std::string& option, const std::st
 /// Sinks that write to the process's stdout and stderr.
 Output::Sink stdout_sink();
 Output::Sink stderr_sink();
+
+/// Something written to stdout did not arrive.  For what would go on writing for ever.
+bool stdout_failed();
+/// The last thing a program does with stdout: tells on stderr if anything written to it did not
+/// arrive.  Returns the exit status of one that would end with @status.
+int finish_stdout(const std::string& tool, int status);
+
+/// A reader that leaves makes writing to it fail, and no longer kills this process.
+void survive_broken_pipes();
 
 } // namespace iomemgrant
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "commands.h"
 
-#include <cstdio>
-
 #include <unistd.h>
 
 #include <iomemgrant/real.h>
@@ -13,13 +11,6 @@ int main(int argc, char** argv)
 {
 	const std::vector<std::string> arguments(argv + 1, argv + argc);
 	const agent::World world{{}, [] { return open_grant_device()->info(); }};
-	const int status =
-		agent::run(arguments, world, stdout_sink(), stderr_sink(), isatty(STDOUT_FILENO));
-
-	// An answer that did not arrive is no answer.
-	if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
-		std::perror("xen-iomemagent: write to stdout");
-		return status ? status : 1;
-	}
-	return status;
+	return finish_stdout("xen-iomemagent",
+		agent::run(arguments, world, stdout_sink(), stderr_sink(), isatty(STDOUT_FILENO)));
 }

@@ -85,7 +85,10 @@ void add_wait(CLI::App& app, Verb& chosen)
 	verb->add_option("--label", options->label, "Label of the grant")
 		->type_name("NAME")
 		->excludes(grant);
-	verb->callback([options, &chosen] {
+	verb->callback([options, grant, &chosen] {
+		// What is empty CLI11 leaves absent, and without a name any grant would do.
+		if (grant->count() && !options->grant)
+			options->grant.emplace();
 		chosen = [options](Context& context) { return run_wait(*options, context); };
 	});
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "interrupt.h"
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <ctime>
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -16,37 +18,76 @@ namespace iomemgrant
 namespace
 {
 
-int signal_fd = -1;
+constexpr int signals[] = {SIGHUP, SIGINT, SIGTERM};
 
-void on_signal(int)
+// What the handler knows.
+int signal_fd = -1;
+std::int64_t burst_ms = 0;
+std::atomic<std::int64_t> first_ms = 0; // when the first signal came, or 0
+static_assert(std::atomic<std::int64_t>::is_always_lock_free);
+
+std::int64_t monotonic_ms()
+{
+	timespec now{};
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1000000;
+}
+
+void on_signal(int signal)
 {
 	const int saved = errno;
-	const std::uint64_t one = 1;
-	// Cannot fail but by overflow, and then it is readable already.
-	(void)!write(signal_fd, &one, sizeof(one));
+	const auto now = monotonic_ms();
+	if (const auto first = first_ms.load(); !first) {
+		first_ms = now;
+		const std::uint64_t one = 1;
+		// Cannot fail but by overflow, and then it is readable already.
+		(void)!write(signal_fd, &one, sizeof(one));
+	} else if (now - first >= burst_ms) {
+		// Whoever asks again sees that nothing ends: a request to xenstored, say, that
+		// nobody answers and no signal breaks off.
+		(void)std::signal(signal, SIG_DFL);
+		(void)raise(signal); // takes effect when this returns
+	}
 	errno = saved;
+}
+
+// What nohup(1) has done stays done.  A shell ignores SIGINT as well for what it runs in the
+// background, but whoever sends that means it.
+bool is_kept_ignored(int signal)
+{
+	struct sigaction before {
+	};
+	sigaction(signal, nullptr, &before);
+	return signal == SIGHUP && before.sa_handler == SIG_IGN;
 }
 
 } // namespace
 
-Interrupt::Interrupt() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))
+Interrupt::Interrupt(std::chrono::milliseconds burst) : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))
 {
 	if (fd_ < 0)
 		throw Error::from_errno(errno, "make an event file descriptor");
 	signal_fd = fd_;
+	burst_ms = burst.count();
+	first_ms = 0;
 	struct sigaction action {
 	};
 	action.sa_handler = on_signal;
-	sigaction(SIGINT, &action, nullptr);
-	sigaction(SIGTERM, &action, nullptr);
+	sigemptyset(&action.sa_mask);
+	for (const int signal : signals)
+		sigaddset(&action.sa_mask, signal);
+	for (const int signal : signals) {
+		if (!is_kept_ignored(signal))
+			sigaction(signal, &action, nullptr);
+	}
 }
 
 Interrupt::~Interrupt()
 {
 	// What was decided stays decided: dying of a signal now would say "interrupted" of a grant
 	// that was made and reported.
-	std::signal(SIGINT, SIG_IGN);
-	std::signal(SIGTERM, SIG_IGN);
+	for (const int signal : signals)
+		(void)std::signal(signal, SIG_IGN);
 	signal_fd = -1;
 	(void)close(fd_); // nothing is lost with it
 }

@@ -170,10 +170,10 @@ void add_limits(CLI::App& app, Command& command)
 {
 	auto text = std::make_shared<std::string>();
 	auto* verb = app.add_subcommand("limits", "Show how much more can be granted");
-	verb->add_option("DOMAIN", *text, "Also the limits of this guest");
-	verb->callback([text, &command] {
+	auto* option = verb->add_option("DOMAIN", *text, "Also the limits of this guest");
+	verb->callback([text, option, &command] {
 		std::optional<DomainSpec> domain;
-		if (!text->empty())
+		if (option->count())
 			domain = DomainSpec::parse(*text);
 		command.run = [domain](Machine& machine, Output& output) {
 			return run_limits(domain, machine, output);

@@ -34,6 +34,8 @@ int main(int argc, char** argv)
 {
 	const std::vector<std::string> arguments(argv + 1, argv + argc);
 	const int level = verbosity(arguments);
+	// A reader that has seen enough must not cut off what has begun.
+	survive_broken_pipes();
 	// What monitor tells is wanted at once, whoever reads it.
 	(void)std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
 	const auto err = stderr_sink();
@@ -47,6 +49,6 @@ int main(int argc, char** argv)
 			if (level >= 2)
 				say(line);
 		});
-	return run_command_line(
-		arguments, machine, stdout_sink(), err, isatty(STDOUT_FILENO) != 0);
+	return finish_stdout("xen-iomemgrant", run_command_line(arguments, machine, stdout_sink(),
+						       err, isatty(STDOUT_FILENO) != 0));
 }

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include <iomemgrant/granter.h>
+#include <iomemgrant/label.h>
 #include <iomemgrant/monitor.h>
 
 #include "commands.h"
@@ -30,6 +31,9 @@ struct WaitCommand {
 
 WaitCommand parse(const WaitText& text, const GlobalOptions& globals)
 {
+	// Of what is neither an id nor a label --for=gone would say that it is gone.
+	if (!Label::parse(text.grant))
+		(void)GrantId::from_user(text.grant);
 	return {text.grant, parse_goal(text.goal), globals.timeout().value_or(default_wait)};
 }
 

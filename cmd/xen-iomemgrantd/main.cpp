@@ -16,6 +16,7 @@ int main(int argc, char** argv)
 {
 	const std::vector<std::string> arguments(argv + 1, argv + argc);
 	CLI::App app("Remove what dead guests leave behind of their grants", "xen-iomemgrantd");
+	survive_broken_pipes();
 	bool foreground = false;
 	bool once = false;
 	app.add_flag("--foreground", foreground, "Also tell on stderr what is done");
@@ -26,7 +27,7 @@ int main(int argc, char** argv)
 	Output output(app.get_name(), {}, out, err);
 	try {
 		if (const auto finished = parse_command_line(app, arguments, out, err))
-			return *finished;
+			return finish_stdout(app.get_name(), *finished);
 		Service service(foreground || once);
 		return once ? service.once() : service.run();
 	} catch (const Error& error) {

@@ -57,13 +57,6 @@ Service::Service(bool verbose)
 		  },
 		  complain)
 {
-	// Before any thread is made: Xen's library has one of its own, which must not get them.
-	sigset_t signals;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-
 	device_ = open_grant_device();
 	if (!device_->info().can_grant)
 		throw Error(kind::not_dom0, "the module says that this is not the hardware domain");
@@ -100,6 +93,14 @@ int Service::once()
 
 int Service::run()
 {
+	// Only the loop has an answer to them: --once and the start, where xenstored may keep one
+	// waiting, end by them at once.  The thread of Xen's library never takes any.
+	sigset_t signals;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+
 	require(sd_event_default(&event_), "make an event loop");
 	for (const int signal : {SIGTERM, SIGINT})
 		require(sd_event_add_signal(event_, nullptr, signal, nullptr, nullptr),

@@ -11,9 +11,8 @@ namespace
 {
 
 constexpr AllowClass all_classes[] = {AllowClass::driver_bound, AllowClass::dma_capable,
-	AllowClass::msix_table, AllowClass::shared_page, AllowClass::prefetch_ro,
-	AllowClass::critical_device, AllowClass::no_agent, AllowClass::decode_off,
-	AllowClass::overlap};
+	AllowClass::msix_table, AllowClass::shared_page, AllowClass::critical_device,
+	AllowClass::decode_off, AllowClass::overlap};
 
 } // namespace
 
@@ -28,12 +27,8 @@ std::string_view to_string(AllowClass allow)
 		return "msix-table";
 	case AllowClass::shared_page:
 		return "shared-page";
-	case AllowClass::prefetch_ro:
-		return "prefetch-ro";
 	case AllowClass::critical_device:
 		return "critical-device";
-	case AllowClass::no_agent:
-		return "no-agent";
 	case AllowClass::decode_off:
 		return "decode-off";
 	case AllowClass::overlap:

@@ -128,7 +128,7 @@ Error no_hypervisor_support(Hypervisor& hypervisor)
 	return {kind::no_hv_support,
 		fmt::format("hypervisor cannot grant MMIO (GNTMAP_iomem_map unsupported by Xen {})",
 			hypervisor.info().version),
-		"install the patched Xen, or --method=domctl"};
+		"install the patched Xen"};
 }
 
 } // namespace iomemgrant::refusal

@@ -200,9 +200,9 @@ void Examination::add_msix(std::string_view what, const Span& pages)
 		fmt::format(
 			"{} the {}; Xen keeps {} read-only and a guest write would crash the guest",
 			which, what, them),
-		rest.empty() ? "choose another range, or use --read-only --allow=msix-table"
-			     : fmt::format("exclude {} ({}) or use --read-only --allow=msix-table",
-				       them, rest))
+		fmt::format("{}; no --allow lifts this",
+			rest.empty() ? "choose another range"
+				     : fmt::format("exclude {} ({})", them, rest)))
 		.with("bdf", bdf_)
 		.with("bar", std::to_string(region_.bar))
 		.with("what", std::string(what))

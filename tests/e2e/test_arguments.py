@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from product import wait_until
+
 EDU = "0000:00:10.0"
 SHM = "0000:00:11.0"
 
@@ -33,6 +35,14 @@ WRONG = [
     (f"grant 0 {EDU}/0@0+4K", 2, "self-grant"),
     (f"grant uuid:xyz {EDU}/0@0+4K", 2, "bad-domain"),
     ("revoke gx", 2, "bad-grant-id"),
+    (f"grant GUEST {EDU}/0@0+4K --allow=no-agent", 2, "bad-class"),
+    # a variable of a script that is not set
+    ('list --domain ""', 2, "usage"),
+    ("list --device=", 2, "usage"),
+    ('revoke --domain ""', 2, "usage"),
+    (f'grant GUEST {EDU}/0@0+4K --label ""', 2, "usage"),
+    (f'grant "" {EDU}/0@0+4K', 2, "bad-domain"),
+    ('limits ""', 2, "bad-domain"),
     # what is not there
     (f"grant nobody {EDU}/0@0+4K", 3, "no-domain"),
     (f"grant 4711 {EDU}/0@0+4K", 3, "no-domain"),
@@ -103,3 +113,51 @@ def test_each_missing_layer_has_its_own_message(bench, pv, unchanged):
     assert result.rc == 9 and "[no-module]" in result.err, result.text
     result = unchanged.run(f"xen-iomemgrant grant x {EDU}/0@0+4K")
     assert result.rc == 9 and "[not-dom0]" in result.err, result.text
+
+
+def test_an_unset_variable_revokes_nothing(bench, pv, granter):
+    grant = granter.grant(pv, f"{EDU}/0@0+4K")
+    bench.dom0('xen-iomemgrant -q list --domain "$NOT_SET" | xargs xen-iomemgrant revoke')
+    assert [g["id"] for g in granter.list()] == [grant["id"]]
+    granter.revoke(grant)
+
+
+@pytest.mark.parametrize("arguments", ["list", "--json list", "version", "--help"])
+def test_an_answer_that_does_not_arrive_is_an_error(bench, pv, arguments):
+    for run, program in ((bench.dom0, "xen-iomemgrant"), (pv.run, "xen-iomemagent")):
+        result = run(f"{program} {arguments} >/dev/full")
+        assert result.rc == 1 and "[io-error]" in result.err, result.text
+
+
+def test_a_reader_that_leaves_cuts_nothing_off(bench, pv, granter):
+    bench.dom0(f"xen-iomemgrant -v grant {pv.name} {EDU}/0@0+4K --wait=60 2>&1 | head -n 1")
+    (grant,) = granter.list()
+    assert (grant["state"], grant["mapped_pages"]) == ("mapped", 1)
+    granter.revoke(grant)
+
+
+def test_a_monitor_without_a_reader_ends(bench, pv, granter):
+    bench.dom0("((xen-iomemgrant monitor 2>/run/monitor.err; echo $? >/run/monitor.rc) | true) >/dev/null 2>&1 &").check()
+    # The first thing it has to tell is the one it cannot.
+    granter.revoke(granter.grant(pv, f"{EDU}/0@0+4K"))
+    wait_until(lambda: bench.dom0("grep . /run/monitor.rc").rc == 0, 30)
+    result = bench.dom0("cat /run/monitor.rc /run/monitor.err; rm /run/monitor.rc /run/monitor.err")
+    assert result.out.startswith("1\n") and "[io-error]" in result.out, result.text
+
+
+@pytest.mark.parametrize("signal", ["HUP", "INT", "TERM"])
+def test_a_signal_is_noticed(bench, pv, granter, signal):
+    grant = granter.grant(pv, f"{EDU}/0@0+4K")
+    result = bench.dom0(f"xen-iomemgrant wait {grant['id']} --for=gone --timeout=60 & pid=$!;"
+                        f"usleep 1000000; kill -{signal} $pid; wait $pid")
+    assert result.rc == 130 and "[interrupted]" in result.err, result.text
+    granter.revoke(grant)
+
+
+@pytest.mark.parametrize("program", ["xen-iomemgrant list", "xen-iomemgrantd --once"])
+def test_signals_end_what_xenstored_keeps_waiting(bench, granter, program):
+    # The second is for the command; the service does not need it.
+    result = bench.dom0(f"kill -STOP $(pidof xenstored); usleep 100000; {program} >/dev/null 2>&1 & pid=$!; usleep 1000000;"
+                        "kill -TERM $pid; usleep 1000000; kill -TERM $pid; usleep 1000000; kill -KILL $pid;"
+                        "wait $pid; rc=$?; kill -CONT $(pidof xenstored); exit $rc")
+    assert result.rc == 143, result.text

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <output/command_line.h>
 
+#include <cstdio>
+#include <cstdlib>
+
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -17,12 +22,15 @@ struct Tool {
 	GlobalOptions globals;
 	std::string out;
 	std::string err;
+	std::string name;
 	bool ran = false;
 
 	Tool()
 	{
 		add_global_options(app, globals);
-		app.add_subcommand("list", "List")->callback([this] { ran = true; });
+		auto* verb = app.add_subcommand("list", "List");
+		verb->callback([this] { ran = true; });
+		verb->add_option("--name", name, "A name");
 	}
 
 	std::optional<int> parse(const std::vector<std::string>& arguments)
@@ -75,6 +83,27 @@ TEST(CommandLine, no_verb_a_bad_schema_and_a_bad_colour_are_usage_errors)
 	EXPECT_EQ(Tool().parse({"list", "--timeout=-1"}), 2);
 }
 
+TEST(CommandLine, an_empty_value_is_a_usage_error)
+{
+	Tool empty;
+	EXPECT_EQ(empty.parse({"list", "--name", ""}), 2);
+	EXPECT_EQ(empty.err,
+		"tool: error: --name: must not be empty [usage]\nhint: tool list --help\n");
+	EXPECT_FALSE(empty.ran);
+	EXPECT_EQ(Tool().parse({"list", "--timeout", ""}), 2);
+
+	// Nor does the next argument become the value.
+	Tool missing;
+	EXPECT_EQ(missing.parse({"list", "--name=", "--json"}), 2);
+	EXPECT_EQ(
+		missing.err, "tool: error: --name: must not be empty [usage]\nhint: tool --help\n");
+	EXPECT_EQ(Tool().parse({"list", "--quiet="}), 2);
+
+	Tool given;
+	EXPECT_EQ(given.parse({"list", "--name=a="}), std::nullopt);
+	EXPECT_EQ(given.name, "a=");
+}
+
 TEST(CommandLine, help_and_version_end_with_0_and_run_nothing)
 {
 	Tool help;
@@ -97,4 +126,32 @@ TEST(CommandLine, seconds_are_bounded_numbers)
 	EXPECT_EQ(error_of([] { return parse_seconds("--wait", "soon"); }),
 		(Said{"--wait: 'soon' is not a number of seconds (0 to 86400) [usage]", "", 2}));
 	EXPECT_EQ(error_of([] { return parse_seconds("--wait", "nan"); }).exit, 2);
+}
+
+TEST(StandardOutput, what_did_not_arrive_makes_the_program_fail)
+{
+	const auto write_all = [](const char* path, int status) {
+		if (!std::freopen(path, "w", stdout))
+			std::exit(99);
+		stdout_sink()("an answer\n");
+		std::exit(finish_stdout("tool", status));
+	};
+	constexpr auto told =
+		"^tool: error: write to stdout: No space left on device .io-error.\n$";
+	EXPECT_EXIT(write_all("/dev/full", 0), testing::ExitedWithCode(1), told);
+	EXPECT_EXIT(write_all("/dev/full", 3), testing::ExitedWithCode(3), told);
+	EXPECT_EXIT(write_all("/dev/null", 0), testing::ExitedWithCode(0), "^$");
+}
+
+TEST(StandardOutput, a_reader_that_left_does_not_kill)
+{
+	const auto write_to_nobody = [] {
+		survive_broken_pipes();
+		int fds[2];
+		if (pipe(fds) < 0 || close(fds[0]) < 0 || dup2(fds[1], STDOUT_FILENO) < 0)
+			std::exit(99);
+		stdout_sink()("an answer\n");
+		std::exit(finish_stdout("tool", 0));
+	};
+	EXPECT_EXIT(write_to_nobody(), testing::ExitedWithCode(1), "Broken pipe .io-error.");
 }

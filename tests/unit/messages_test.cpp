@@ -165,13 +165,13 @@ TEST_F(Messages, m11_the_interrupt_table)
 		"page 7 of BAR2 holds the MSI-X table; Xen keeps it read-only and a guest write "
 		"would "
 		"crash the guest",
-		"msix-table", "exclude it (2@0+28K) or use --read-only --allow=msix-table", 6);
-	// The override is for grants that cannot be written.
+		"msix-table", "exclude it (2@0+28K); no --allow lifts this", 6);
+	// The override waits for grants that cannot be written.
 	refused("05:00.0/2",
 		"page 7 of BAR2 holds the MSI-X table; Xen keeps it read-only and a guest write "
 		"would "
 		"crash the guest",
-		"msix-table", "exclude it (2@0+28K) or use --read-only --allow=msix-table", 6,
+		"msix-table", "exclude it (2@0+28K); no --allow lifts this", 6,
 		{"--allow=msix-table"});
 	refused("05:00.0/2",
 		"read-only grants are not supported: Xen cannot yet keep a guest from writing a "
@@ -309,7 +309,7 @@ TEST_F(Messages, m21_to_m23_a_machine_that_is_not_ready)
 	machine->grants.facts.hypervisor_support = false;
 	refused("03:00.0/0",
 		"hypervisor cannot grant MMIO (GNTMAP_iomem_map unsupported by Xen 4.17.5)",
-		"no-hv-support", "install the patched Xen, or --method=domctl", 9);
+		"no-hv-support", "install the patched Xen", 9);
 }
 
 TEST_F(Messages, m24_a_guest_that_is_silent)
@@ -320,7 +320,7 @@ TEST_F(Messages, m24_a_guest_that_is_silent)
 	EXPECT_EQ(ran.err,
 		"xen-iomemgrant: error: web1 did not map g17 within 10s; grant withdrawn "
 		"[peer-timeout]\n"
-		"hint: is xen-iomemagent running in the guest? --no-wait leaves the offer open\n");
+		"hint: is the module xen_iomemgrant loaded in the guest? --no-wait leaves the offer open\n");
 	EXPECT_TRUE(machine->grants.grants.empty());
 }
 
@@ -392,8 +392,8 @@ TEST_F(Messages, another_device_at_the_address_of_a_grant)
 		"1234:11e8 "
 		"(subsystem 1af4:1100) is there now",
 		"device-changed", "revoke g12 first", 6,
-		{"--allow=driver-bound,dma-capable,msix-table,shared-page,prefetch-ro,"
-		 "critical-device,no-agent,decode-off,overlap"});
+		{"--allow=driver-bound,dma-capable,msix-table,shared-page,"
+		 "critical-device,decode-off,overlap"});
 	const auto shown = Json::parse(run_on(*machine, {"show", "g12", "--json"}).out)["grant"];
 	EXPECT_EQ(shown["device"]["present"], false);
 	EXPECT_EQ(shown["device"]["changed"], true);
@@ -408,6 +408,47 @@ TEST_F(Messages, another_device_at_the_address_of_a_grant)
 			       "8086:0001) when g12 "
 			       "was granted, and 1234:11e8 (subsystem 1af4:1100) is there now\n");
 	EXPECT_EQ(run_on(*machine, {"check", "web1", "03:00.0/2"}).status, 0);
+}
+
+TEST_F(Messages, a_value_that_is_empty_is_not_one_that_is_absent)
+{
+	guest_maps();
+	ASSERT_EQ(run_on(*machine, {"grant", "web1", "03:00.0/0"}).status, 0);
+	const std::pair<const char*, const char*> options[] = {
+		{"list", "--domain"},
+		{"list", "--device"},
+		{"list", "--columns"},
+		{"list", "--config"},
+		{"revoke", "--domain"},
+		{"revoke", "--device"},
+		{"revoke", "--force"},
+		{"monitor", "--domain"},
+	};
+	for (const auto& [verb, option] : options)
+		expect({verb, option, ""}, fmt::format("{}: must not be empty", option).c_str(),
+			"usage", fmt::format("xen-iomemgrant {} --help", verb).c_str(), 2);
+	EXPECT_EQ(run_on(*machine, {"list", "--state", ""}).status, 2);
+	for (const auto* option : {"--label", "--allow", "--cache", "--method"})
+		EXPECT_EQ(run_on(*machine, {"grant", "web1", "03:00.0/2", option, ""}).status, 2)
+			<< option;
+	// The next argument is not its value.
+	expect({"list", "--domain=", "web1"}, "--domain: must not be empty", "usage",
+		"xen-iomemgrant --help", 2);
+	expect({"revoke", "--all", "--wait="}, "--wait: must not be empty", "usage",
+		"xen-iomemgrant --help", 2);
+	for (const auto* verb : {"limits", "grant", "check"}) {
+		Arguments arguments{verb, ""};
+		if (verb != std::string_view("limits"))
+			arguments.push_back("03:00.0/2");
+		expect(arguments, "a domain name must not be empty or hold control characters",
+			"bad-domain", "", 2);
+	}
+	for (const Arguments& arguments :
+		{Arguments{"show", ""}, {"revoke", ""}, {"wait", "", "--for=gone"}})
+		expect(arguments, "'' is not a grant id (want 17 or g17)", "bad-grant-id",
+			"xen-iomemgrant list", 2);
+	EXPECT_EQ(run_on(*machine, {"bars", ""}).status, 2);
+	EXPECT_EQ(machine->grants.grants.size(), 1U);
 }
 
 TEST_F(Messages, each_class_lifts_its_own_refusal_and_no_other)

@@ -192,8 +192,8 @@ TEST_F(PolicyFile, a_denied_device_is_refused_whatever_the_flags)
 		"hint: no --allow lifts this; see xen-iomemgrant.toml(5)\n",
 		file);
 	auto ran = run({"grant", "web1", "03:00.0/0", config,
-		"--allow=driver-bound,dma-capable,msix-table,shared-page,prefetch-ro,"
-		"critical-device,no-agent,decode-off,overlap"});
+		"--allow=driver-bound,dma-capable,msix-table,shared-page,"
+		"critical-device,decode-off,overlap"});
 	EXPECT_EQ(ran.status, 4);
 	EXPECT_EQ(ran.err, text);
 	EXPECT_TRUE(granted.empty());

@@ -17,11 +17,9 @@ namespace iomemgrant
 enum class AllowClass {
 	driver_bound,
 	dma_capable,
-	msix_table,
+	msix_table, ///< lifts nothing as long as there are no read-only grants
 	shared_page,
-	prefetch_ro,
 	critical_device,
-	no_agent,
 	decode_off,
 	overlap,
 };

@@ -37,7 +37,7 @@ Region settle(const PciDevices& devices, const RegionSpec& spec);
 void require_present(const PciDevices& devices, const Region& region);
 
 /// The reasons among hazards() that @allow does not lift.
-/// MSI-X is never lifted: that override is for read-only grants.  @grantee names the domain in
+/// MSI-X is never lifted: that override waits for read-only grants.  @grantee names the domain in
 /// messages.  The kernel module repeats these checks on its own data: what is found here is advice
 /// with a reason, not the barrier.
 std::vector<Error> unsafe(const PciDevices& devices, const Region& region, const AllowSet& allow,

@@ -72,4 +72,16 @@ TEST(Wait, refuses_two_names_and_a_bad_label)
 	EXPECT_EQ(guest.run({"wait", "--label=a/b"}).status, 2);
 }
 
+TEST(Wait, a_name_that_is_empty_is_not_any_name)
+{
+	Guest guest;
+	guest.with_grant();
+	EXPECT_EQ(guest.run({"wait", "--label", ""}).status, 2);
+	const auto ran = guest.run({"wait", ""});
+	EXPECT_EQ(ran.status, 2);
+	EXPECT_EQ(ran.err, "xen-iomemagent: error: '' is neither a grant id nor a label "
+			   "[bad-grant-id]\n"
+			   "hint: xen-iomemagent list shows both\n");
+}
+
 } // namespace iomemgrant::agent
