@@ -2,6 +2,8 @@
 // wait and monitor, while the guest and other programs act.
 #include <iomemgrant/monitor.h>
 
+#include <filesystem>
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -167,4 +169,33 @@ TEST_F(Watching, an_interruption_is_how_monitor_ends)
 	(void)world.grant("03:00.0/2@0+8K", false);
 	then({[] { throw Error(kind::interrupted, "interrupted"); }});
 	EXPECT_EQ(run({"wait", "g17", "--for=mapped"}), 130);
+}
+
+TEST_F(Watching, a_device_that_goes_while_it_is_watched_is_missed)
+{
+	(void)world.grant("03:00.0/2@0+8K", false);
+	then({[] {}, [&] { std::filesystem::remove_all(world.tree.root() / "0000:03:00.0"); }});
+	EXPECT_EQ(run({"--json", "monitor", "--timeout=2"}), 0);
+	const auto told = lines();
+	ASSERT_EQ(told.size(), 2U) << out;
+	EXPECT_EQ(told[0]["grant"]["device"]["present"], true);
+	EXPECT_EQ(told[1]["event"], "changed");
+	EXPECT_EQ(told[1]["grant"]["device"]["present"], false);
+}
+
+TEST_F(Watching, a_domain_is_followed_by_its_name_through_a_reboot)
+{
+	(void)world.grant("03:00.0/2@0+4K", false);
+	then({[&] {
+		world.destroy_guest(5);
+		world.add_guest(9, "web1", "6f0c1d2e-0011-4000-8000-00163e000001");
+		GrantOptions options;
+		options.wait.reset();
+		(void)Granter(world.host()).grant(DomainSpec::parse("web1"),
+			{RegionSpec::parse("03:00.0/2@4K+4K")}, options);
+	}});
+	EXPECT_EQ(run({"monitor", "--domain=web1", "--timeout=2"}), 0);
+	// The old one has no name any more, and is told of all the same.
+	EXPECT_NE(out.find("changed g17"), std::string::npos) << out;
+	EXPECT_NE(out.find("granted g18"), std::string::npos) << out;
 }
