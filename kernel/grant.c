@@ -8,22 +8,23 @@
  * the struct page of a BAR when a reference is still busy at its end.  And nobody
  * would keep the BAR in place while another domain uses it.
  *
- * Steps.  GRANT: the BAR is checked and held (pci.c), references are taken and
- * filled, user space publishes them.  The guest maps them with GNTMAP_iomem_map.
- * END: the references are given back one by one, each when Xen says that nobody
- * maps it; then the BAR is let go.
+ * Steps.  GRANT: the BAR is checked (pci.c) and held (pci_hold.c), references are
+ * taken and filled, user space publishes them.  The guest maps them with
+ * GNTMAP_iomem_map.  END: the references are given back one by one, each when Xen
+ * says that nobody maps it; then the BAR is let go.
  *
  * Who keeps a grant alive.  The file that made it, or with PERSIST the module.
  * And beyond that the other domain: what it still maps cannot be taken away, stays
  * listed as ENDING and is tried again for ever.  Each grant holds the module.
  *
  * What ends it.  END, closing the file, the death of the guest (death.c).  The
- * loss of the device does not: the references stay until somebody ends them.
+ * loss of the device does not (pci_watch.c): the references stay until somebody
+ * ends them.
  *
  * What cannot be undone.  The moment a reference is filled the guest may map it;
  * from there only the guest, or its death, can free it.
  *
- * Locks.  grants_lock guards the list of grants, the BAR holds of pci.c and the
+ * Locks.  grants_lock guards the list of grants, the BAR holds of pci_hold.c and the
  * fields marked so.  It is taken inside the lock of a PCI device (GRANT, and the
  * bus notifier) and inside nothing else of ours.  Never under it: copying from or
  * to user space, XenStore, waiting for another domain.  The sysfs files of a grant
@@ -111,7 +112,7 @@ static void grant_finish(struct grant *g)
 	list_del(&g->node);
 	nr_grants--;
 	device_del(&g->dev);
-	bar_put(g->hold);
+	bar_put(g->hold, false);
 	g->hold = NULL;
 	announce();
 	wake_up_all(&g->wait);
@@ -143,7 +144,7 @@ static bool grant_try_end(struct grant *g)
 	return true;
 }
 
-static void retry_soon(void)
+void grant_retry_soon(void)
 {
 	lockdep_assert_held(&grants_lock);
 	retry_delay = RETRY_FIRST;
@@ -160,7 +161,7 @@ static bool grant_start_end(struct grant *g)
 		return true;
 	if (news)
 		announce_state(g);
-	retry_soon();
+	grant_retry_soon();
 	return false;
 }
 
@@ -181,20 +182,19 @@ static void retry_work(struct work_struct *work)
 	mutex_unlock(&grants_lock);
 }
 
-/* Called by the bus notifier of pci.c for a device or driver that leaves. */
-void grant_lose(const struct bar_hold *hold)
+/* Called by pci_watch.c. */
+void grant_lose(const struct bar_hold *hold, u32 allow, int domid)
 {
 	struct grant *g;
 
 	lockdep_assert_held(&grants_lock);
 	list_for_each_entry(g, &grants, node) {
-		if (g->hold != hold || g->lost)
+		if (g->hold != hold || g->lost || g->allow & allow || g->domid == domid)
 			continue;
 		WRITE_ONCE(g->lost, true);
 		announce_state(g);
+		lost_tell_soon();
 	}
-	retry_soon();
-	lost_tell_soon();
 }
 
 static struct grant *grant_find(u64 id)
@@ -285,14 +285,13 @@ void grant_each_domain(bool (*dead)(domid_t domid, const uuid_t *uuid))
 				grant_start_end(g);
 		mutex_unlock(&grants_lock);
 	}
-	/* What a dead domain had mapped is free the moment Xen has cleaned up. */
 	mutex_lock(&grants_lock);
-	list_for_each_entry(g, &grants, node) {
-		if (g->ending) {
-			retry_soon();
-			break;
-		}
-	}
+	found = bar_settle_all();
+	/* What a dead domain had mapped is free the moment Xen has cleaned up. */
+	list_for_each_entry(g, &grants, node)
+		found |= g->ending;
+	if (found)
+		grant_retry_soon();
 	mutex_unlock(&grants_lock);
 }
 
@@ -396,4 +395,5 @@ void grant_exit(void)
 	bar_notifier_unregister();
 	lost_exit();
 	cancel_delayed_work_sync(&retry);
+	bar_exit();
 }

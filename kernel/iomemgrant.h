@@ -4,8 +4,9 @@
  *
  *	main        module, ioctls            probe      what Xen can do
  *	grant       grants of this domain     grant_make how one comes to be
- *	pci         the BAR behind a grant    entry      Xen's marks in grants
- *	grant_list  LIST                      death      ends grants of the dead
+ *	grant_list  LIST                      entry      Xen's marks in grants
+ *	pci         may a BAR be granted      pci_hold   keeps it as it is
+ *	pci_watch   what befalls it           death      ends grants of the dead
  *	lost        tells guests              sysfs      class iomemgrant
  *	map         mappings                  map_refs   their references
  *	map_list    all of them
@@ -79,26 +80,56 @@ void entry_exit(void);
  */
 struct bar_hold {
 	struct list_head node;
-	unsigned int users;		/* grants */
+	unsigned int users;		/* grants; 0: waits for the device's lock to be powered down */
 	struct pci_dev *pdev;		/* fixed, referenced */
+	struct device *bridge;		/* fixed, referenced: the windows @place may be in */
 	u8 bar;				/* fixed */
 	struct byte_range window;		/* fixed: the BAR's pages, in machine addresses */
-	struct device_driver *driver;	/* the driver that lent its BAR, or NULL */
-	bool reserved;			/* we own the BAR's region */
-	bool enabled;			/* we hold an enable count and a PM reference */
-	bool gone;			/* the device was removed */
+	struct device_driver *driver;	/* the driver that uses the device, or NULL */
+	struct resource region;		/* the BAR; has a parent while it is ours */
 	struct resource tail;		/* rest of a page after a small BAR */
-	bool settled;			/* after removal: reserving the addresses was tried */
-	bool placeholder;		/* ... and done */
+	bool counted;			/* we hold an enable count */
+	bool powered;			/* and a PM reference */
+	bool was_master;		/* bus mastering was on when a driver came */
+	bool gone;			/* the BAR is not at @window any more */
+	struct resource *place;		/* then: @window, reserved; NULL while it is not */
+	bool warned;			/* ... of that */
 };
 
-/* Caller holds grants_lock; bar_get() also the device lock of @pdev. */
+/*
+ * All of pci*.c: caller holds grants_lock.  bar_get(), bar_part() and what else of
+ * pci_hold.c looks at the driver: the device's lock, too.
+ */
 int bar_get(struct pci_dev *pdev, const struct iomemgrant_grant *request, struct bar_hold **hold);
-void bar_put(struct bar_hold *hold);
-/* Takes over what can be taken over after a device or driver left.  True: call again. */
+
+/* -------------------------------------------------------------- pci_hold.c */
+
+extern struct list_head bar_holds;
+
+/* The driver that uses the device for dom0, or NULL. */
+struct device_driver *bar_user(const struct pci_dev *pdev);
+/* The pages a BAR's registers lie in.  A small BAR gets the whole of its page. */
+struct byte_range bar_window(struct pci_dev *pdev, u8 bar);
+bool bar_moved(const struct bar_hold *hold);
+bool bar_reserve(struct bar_hold *hold);
+void bar_release(struct bar_hold *hold);
+void bar_recount(struct pci_dev *pdev);
+struct bar_hold *bar_find(struct pci_dev *pdev, u8 bar);
+int bar_take(struct pci_dev *pdev, const struct iomemgrant_grant *request, struct bar_hold **hold);
+int bar_retake(struct bar_hold *hold, u32 allow);
+/* @locked: the caller holds the device's lock, too. */
+void bar_put(struct bar_hold *hold, bool locked);
+void bar_part(struct bar_hold *hold);	/* the end of one without users */
+
+/* ------------------------------------------------------------- pci_watch.c */
+
+void bar_lost(struct bar_hold *hold);	/* it is not at its addresses any more */
+void bar_unplace(struct bar_hold *hold);
+/* Notices what nobody tells of, and takes over what has become free.  True: call again. */
 bool bar_settle_all(void);
 int bar_notifier_register(void);
 void bar_notifier_unregister(void);
+void bar_exit(void);			/* takes grants_lock itself */
 
 /* ----------------------------------------------------------------- grant.c */
 
@@ -113,7 +144,7 @@ struct grant {
 	unsigned long *held;		/* grants_lock: references not yet free */
 	u32 nr_held;			/* grants_lock */
 	bool ending;			/* grants_lock: end was asked for */
-	bool lost;			/* grants_lock: device or driver left */
+	bool lost;			/* grants_lock: what it was made of left */
 	bool told;			/* grants_lock: and the guest was told so */
 	const void *owner;		/* grants_lock: the file, or NULL */
 	wait_queue_head_t wait;		/* woken when the last reference is free */
@@ -154,7 +185,9 @@ u32 grant_state(const struct grant *g);
 u32 grant_nr_mapped(const struct grant *g);
 u64 grant_generation(void);
 __poll_t grant_poll(struct file *file, struct poll_table_struct *wait, u64 seen);
-void grant_lose(const struct bar_hold *hold);		/* holds grants_lock */
+/* Both: caller holds grants_lock.  Kept: grants with a bit of @allow, and those of @domid. */
+void grant_lose(const struct bar_hold *hold, u32 allow, int domid);
+void grant_retry_soon(void);
 void grant_each_domain(bool (*dead)(domid_t domid, const uuid_t *uuid));
 void grant_each_lost(bool (*tell)(domid_t domid, u64 id));
 bool grant_any(void);

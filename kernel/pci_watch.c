@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What happens to a BAR while its pages are granted, and cannot be prevented.
+ *
+ * A driver that leaves: the grants it lent are lost.  It leaves a device that stays
+ * enabled and that the guest can still tell to do DMA, by descriptors nobody owns
+ * any more: so that is switched off.  The BAR is reserved in the same moment.
+ *
+ * A driver that comes: the grants made for a device without one are lost.  So are
+ * those of other domains when pciback gives the device to one.
+ *
+ * A device that is pulled, removed or moved to other addresses: its old ones may be
+ * given to another device while the guest still maps them.  So they are reserved
+ * again as soon as the PCI core let go of them, and stay so until the last reference
+ * is free.  That place is below the bridge that is there, and is looked for again
+ * when that leaves, too.
+ *
+ * The bus notifier tells of most, inside the device's lock but for removals.  The
+ * rest is looked for now and then, see bar_settle_all().
+ */
+#include <linux/pci.h>
+#include <linux/slab.h>
+
+#include <xen/pci.h>
+
+#include "iomemgrant.h"
+
+/*
+ * The last device that announced its removal while grants existed, referenced, until
+ * the PCI core has let go of its resources: removals come one after another, and
+ * what is put into the tree below it in between would vanish with it.
+ */
+static struct pci_dev *leaving;		/* grants_lock */
+
+static bool still_leaving(void)
+{
+	int i;
+
+	if (!leaving)
+		return false;
+	for (i = 0; i < PCI_NUM_RESOURCES; i++)
+		if (leaving->resource[i].parent)
+			return true;
+	pci_dev_put(leaving);
+	leaving = NULL;
+	return false;
+}
+
+void bar_unplace(struct bar_hold *hold)
+{
+	if (hold->place && hold->place->parent)
+		release_resource(hold->place);
+	kfree(hold->place);
+	hold->place = NULL;
+}
+
+/*
+ * Reserves the addresses of a BAR that is not there any more.  A place is good while
+ * what it lies below contains it.  That exists: before a device goes, take_out() was
+ * called, and the hold keeps the host bridge.
+ */
+static bool place(struct bar_hold *hold)
+{
+	struct resource *own = hold->place;
+
+	if (own && own->parent && resource_contains(own->parent, own))
+		return false;
+	bar_unplace(hold);
+	if (still_leaving() || (!bar_moved(hold) && hold->pdev->resource[hold->bar].parent))
+		return true;
+	hold->place = request_mem_region(hold->window.start, hold->window.length,
+					 "xen_iomemgrant (device gone)");
+	if (!hold->place && !hold->warned)
+		pr_warn("%s BAR %u: addresses still mapped by a guest are in use again\n",
+			pci_name(hold->pdev), hold->bar);
+	hold->warned = !hold->place;
+	return false;
+}
+
+void bar_lost(struct bar_hold *hold)
+{
+	if (hold->gone)
+		return;
+	hold->gone = true;
+	bar_release(hold);
+	grant_lose(hold, 0, -1);
+	grant_retry_soon();
+}
+
+/* No power down: the device is not there to be written to. */
+static void bar_removed(struct bar_hold *hold)
+{
+	hold->counted = false;
+	hold->powered = false;
+	bar_lost(hold);
+}
+
+/* True: look again soon.  Caller holds the device's lock. */
+static bool settle(struct bar_hold *hold)
+{
+	int owner = xen_find_device_domain_owner(hold->pdev);
+
+	if (!device_is_registered(&hold->pdev->dev)) {
+		bar_removed(hold);
+		return true;
+	}
+	if (bar_moved(hold)) {
+		bar_lost(hold);
+		return true;
+	}
+	if (owner >= 0)
+		grant_lose(hold, 0, owner);
+	bar_recount(hold->pdev);
+	/* A driver that is here keeps what it has; there is news when it leaves. */
+	return !bar_user(hold->pdev) && !bar_reserve(hold);
+}
+
+bool bar_settle_all(void)
+{
+	bool again = still_leaving();
+	struct bar_hold *hold, *next;
+	struct device *dev;
+
+	list_for_each_entry_safe(hold, next, &bar_holds, node) {
+		if (hold->users && hold->gone) {
+			again |= place(hold);
+			continue;
+		}
+		dev = get_device(&hold->pdev->dev);
+		if (!device_trylock(dev)) {
+			again |= !hold->users;
+		} else {
+			if (hold->users)
+				again |= settle(hold);
+			else
+				bar_part(hold);
+			device_unlock(dev);
+		}
+		put_device(dev);
+	}
+	return again;
+}
+
+/* What lies below a resource of @pdev has to be out before that is gone. */
+static void take_out(struct bar_hold *hold, const struct pci_dev *pdev)
+{
+	const struct resource *parent = hold->place ? hold->place->parent : NULL;
+
+	if (parent >= pdev->resource && parent < pdev->resource + PCI_NUM_RESOURCES)
+		bar_unplace(hold);
+}
+
+/*
+ * The PCI core announces a removal twice: before the device leaves its bus and
+ * after.  A grant that found the device between the two is caught by the second.
+ */
+static void device_leaves(struct pci_dev *pdev)
+{
+	struct bar_hold *hold;
+
+	if (list_empty(&bar_holds))
+		return;
+	list_for_each_entry(hold, &bar_holds, node) {
+		take_out(hold, pdev);
+		if (hold->pdev == pdev)
+			bar_removed(hold);
+	}
+	if (leaving != pdev) {
+		pci_dev_put(leaving);
+		leaving = pci_dev_get(pdev);
+	}
+	grant_retry_soon();
+}
+
+static bool is_master(struct pci_dev *pdev)
+{
+	u16 command;
+
+	return !pci_read_config_word(pdev, PCI_COMMAND, &command) && command & PCI_COMMAND_MASTER;
+}
+
+/* All of it inside the lock of the hold's device. */
+static void driver_news(struct bar_hold *hold, unsigned long action)
+{
+	switch (action) {
+	case BUS_NOTIFY_BIND_DRIVER:
+		/* Before the driver adds counts of its own. */
+		bar_recount(hold->pdev);
+		hold->was_master = is_master(hold->pdev);
+		break;
+	case BUS_NOTIFY_BOUND_DRIVER:
+		hold->driver = bar_user(hold->pdev);
+		if (hold->driver)
+			grant_lose(hold, IOMEMGRANT_ALLOW_DRIVER_BOUND, -1);
+		break;
+	case BUS_NOTIFY_UNBIND_DRIVER:
+		if (hold->driver)
+			grant_lose(hold, 0, -1);
+		hold->driver = NULL;
+		break;
+	case BUS_NOTIFY_DRIVER_NOT_BOUND:
+		/* It may just have looked at the device: what was on before stays on. */
+		if (!hold->was_master)
+			pci_clear_master(hold->pdev);
+		break;
+	case BUS_NOTIFY_UNBOUND_DRIVER:
+		/* Our enable count kept the PCI core from doing it. */
+		pci_clear_master(hold->pdev);
+		if (hold->users && !hold->gone && (bar_moved(hold) || !bar_reserve(hold)))
+			grant_retry_soon();
+		break;
+	}
+}
+
+static int bar_notify(struct notifier_block *nb, unsigned long action, void *data)
+{
+	struct pci_dev *pdev = to_pci_dev(data);
+	struct bar_hold *hold;
+
+	mutex_lock(&grants_lock);
+	if (action == BUS_NOTIFY_DEL_DEVICE || action == BUS_NOTIFY_REMOVED_DEVICE) {
+		device_leaves(pdev);
+	} else {
+		list_for_each_entry(hold, &bar_holds, node)
+			if (hold->pdev == pdev)
+				driver_news(hold, action);
+	}
+	mutex_unlock(&grants_lock);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block bar_nb = { .notifier_call = bar_notify };
+
+int bar_notifier_register(void)
+{
+	return bus_register_notifier(&pci_bus_type, &bar_nb);
+}
+
+void bar_notifier_unregister(void)
+{
+	bus_unregister_notifier(&pci_bus_type, &bar_nb);
+}
+
+/* No grant is left, and nothing looks any more: what was waiting for a device's lock. */
+void bar_exit(void)
+{
+	struct bar_hold *hold, *next;
+	struct device *dev;
+
+	list_for_each_entry_safe(hold, next, &bar_holds, node) {
+		dev = get_device(&hold->pdev->dev);
+		device_lock(dev);
+		mutex_lock(&grants_lock);
+		bar_part(hold);
+		mutex_unlock(&grants_lock);
+		device_unlock(dev);
+		put_device(dev);
+	}
+	pci_dev_put(leaving);
+	leaving = NULL;
+}
