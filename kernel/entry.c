@@ -70,7 +70,8 @@ static void *map_frame(u64 mfn)
 		entry_dummy = alloc_page(GFP_KERNEL);
 	if (!entry_dummy)
 		return NULL;
-	va = vmap(&entry_dummy, 1, VM_MAP, PAGE_KERNEL);
+	/* VM_IOREMAP: /proc/kcore must not look up the page behind it. */
+	va = vmap(&entry_dummy, 1, VM_MAP | VM_IOREMAP, PAGE_KERNEL);
 	if (!va)
 		return NULL;
 	if (HYPERVISOR_update_va_mapping((unsigned long)va, pte, UVMF_INVLPG | UVMF_ALL)) {

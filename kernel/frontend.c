@@ -9,8 +9,10 @@
  *	anything wrong		write error, state 6; tried again only after the
  *				backend has left state 4
  *
- * State 6 says that every reference is given back.  While Xen does not take one,
- * the state stays what it was and the work below goes on trying.
+ * State 6 says that every reference is given back, and so do state 1 and mapped-pages
+ * 0.  While Xen does not take one, they stay what they were and the work below goes on
+ * trying.  What is left of a mapping when its directory goes, or the driver is unbound,
+ * map_list.c goes on with; nothing is mapped under the same number until that is done.
  *
  * What is offered is read in offer.c, as hostile as it may be.  Writes go
  * through a transaction that first looks whether the directory still exists: the
@@ -105,28 +107,54 @@ static void fe_write_pages(struct frontend *fe, u32 nr)
 	(void)fe_write(fe, "mapped-pages", text, "protocol", "1");
 }
 
-static void fe_fail(struct frontend *fe, int err, const char *what)
+static void fe_write_error(struct frontend *fe, int err, const char *what)
 {
 	char text[ERROR_TEXT_MAX];
 
 	snprintf(text, sizeof(text), "%s %s", errno_name(err), what);
 	dev_warn(&fe->dev->dev, "not mapped: %s\n", text);
-	fe->failed = true;
 	(void)fe_write(fe, "error", text, NULL, NULL);
-	xenbus_switch_state(fe->dev, XenbusStateClosed);
 }
 
 /* --------------------------------------------------------------- state changes */
 
-/* Gives up a mapping, whatever its state.  Xen may take its time. */
-static void fe_drop_map(struct frontend *fe)
+/* Gives up a mapping, whatever its state.  -EBUSY: Xen takes its time. */
+static int fe_drop_map(struct frontend *fe)
 {
 	struct iomem_map *map = fe->map;
+	int rc;
 
 	lockdep_assert_held(&fe->lock);
 	fe->map = NULL;
 	map_forget_notify(map);
-	map_retire(map);
+	rc = map_retire(map);
+	if (!rc)
+		fe_write_pages(fe, 0);
+	return rc;
+}
+
+/* Unmaps and says so; if Xen is not done, the work comes back here. */
+static void fe_close(struct frontend *fe)
+{
+	lockdep_assert_held(&fe->lock);
+	if (fe->map ? map_revoke(fe->map) : map_devid_lingers(fe->id)) {
+		fe->closing = true;
+		mod_delayed_work(iomemgrant_wq, &fe->work, CLOSE_RETRY);
+		return;
+	}
+	if (fe->map)
+		fe_drop_map(fe);
+	else if (fe->closing)
+		fe_write_pages(fe, 0);
+	fe->closing = false;
+	xenbus_switch_state(fe->dev, XenbusStateClosed);
+}
+
+static void fe_fail(struct frontend *fe, int err, const char *what)
+{
+	fe_write_error(fe, err, what);
+	fe->failed = true;
+	fe_close(fe);
 }
 
 static void fe_connect(struct frontend *fe)
@@ -146,6 +174,10 @@ static void fe_connect(struct frontend *fe)
 		fe_drop_map(fe);
 	if (fe->map || fe->failed || fe->closing)
 		return;
+	if (map_devid_lingers(fe->id)) {
+		mod_delayed_work(iomemgrant_wq, &fe->work, CLOSE_RETRY);
+		return;
+	}
 	rq.label = label;
 	rq.uuid = &uuid;
 	rc = offer_read(fe->dev, fe->id, &rq, label, &uuid, &what);
@@ -167,23 +199,6 @@ static void fe_connect(struct frontend *fe)
 	xenbus_switch_state(fe->dev, XenbusStateConnected);
 }
 
-/* Unmaps and says so; if Xen is not done, the work comes back here. */
-static void fe_close(struct frontend *fe)
-{
-	lockdep_assert_held(&fe->lock);
-	if (fe->map) {
-		if (map_revoke(fe->map)) {
-			fe->closing = true;
-			mod_delayed_work(iomemgrant_wq, &fe->work, CLOSE_RETRY);
-			return;
-		}
-		fe_drop_map(fe);
-		fe_write_pages(fe, 0);
-	}
-	fe->closing = false;
-	xenbus_switch_state(fe->dev, XenbusStateClosed);
-}
-
 static void fe_otherend_changed(struct xenbus_device *dev, enum xenbus_state state)
 {
 	struct frontend *fe = dev_get_drvdata(&dev->dev);
@@ -198,7 +213,14 @@ static void fe_otherend_changed(struct xenbus_device *dev, enum xenbus_state sta
 	mutex_unlock(&fe->lock);
 }
 
-/* The mapping changed by itself, or could not be given back before. */
+static bool fe_is_offered(const struct frontend *fe)
+{
+	const char *dir = fe->dev->otherend;
+
+	return dir && xenbus_read_driver_state(dir) == XenbusStateConnected;
+}
+
+/* The mapping changed by itself, could not be given back, or could not be made before. */
 static void fe_work(struct work_struct *work)
 {
 	struct frontend *fe = container_of(to_delayed_work(work), struct frontend, work);
@@ -213,14 +235,15 @@ static void fe_work(struct work_struct *work)
 			break;
 		case MAP_REVOKED:
 		case MAP_ZOMBIE:
-			fe_drop_map(fe);
-			fe_write_pages(fe, 0);
 			fe_fail(fe, -EIO, "lost in a suspend");
 			break;
 		default:
 			break;
 		}
 	}
+	/* The watch may have said so when it was too early, or not at all. */
+	if (!fe->map && !fe->failed && !fe->closing && fe_is_offered(fe))
+		fe_connect(fe);
 	mutex_unlock(&fe->lock);
 }
 
@@ -260,22 +283,19 @@ static int fe_probe(struct xenbus_device *dev, const struct xenbus_device_id *id
 static void fe_remove(struct xenbus_device *dev)
 {
 	struct frontend *fe = dev_get_drvdata(&dev->dev);
-	bool mapped;
+	bool given_back;
 
 	mutex_lock(&frontends_lock);
 	list_del(&fe->node);
 	mutex_unlock(&frontends_lock);
 	mutex_lock(&fe->lock);
-	mapped = fe->map;
-	if (mapped)
-		fe_drop_map(fe);
+	fe->failed = true;	/* nothing is mapped any more */
+	given_back = fe->map && !fe_drop_map(fe);
 	fe->closing = false;
 	mutex_unlock(&fe->lock);
 	cancel_delayed_work_sync(&fe->work);
-	if (mapped) {
-		fe_write_pages(fe, 0);
+	if (given_back)
 		xenbus_switch_state(dev, XenbusStateInitialising);
-	}
 	dev_set_drvdata(&dev->dev, NULL);
 	kfree(fe);
 }

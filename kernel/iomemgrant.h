@@ -229,9 +229,10 @@ enum map_state {
 /* Locks are explained at the top of map.c. */
 struct iomem_map {
 	struct device dev;		/* mapN; carries the reference count */
-	struct list_head node;		/* maps_lock */
-	const void *owner;		/* maps_lock: the file, or NULL */
-	bool retired;			/* maps_lock: to be freed when unmapped */
+	/* These three: written under both maps_lock and find_lock, read under either. */
+	struct list_head node;
+	const void *owner;		/* the file, or NULL */
+	bool retired;			/* to be freed when unmapped */
 	bool pins_module;		/* maps_lock: retired and not unmapped yet */
 
 	struct rw_semaphore lock;
@@ -284,16 +285,19 @@ u64 map_gfn(const struct iomem_map *map);
 void map_set_state(struct iomem_map *map, enum map_state state);
 void map_notify(struct iomem_map *map);
 void map_zap(struct iomem_map *map);
+unsigned int map_zombies(void);
 
 /* -------------------------------------------------------------- map_list.c */
 
 int map_list_add(struct iomem_map *map);
-void map_retire(struct iomem_map *map);
+int map_retire(struct iomem_map *map);
+void map_free_id(u32 id);
 int map_unmap_id(u64 id, const void *owner);
 void map_retire_owner(const void *owner);
 struct iomem_map *map_find(u32 id, const void *owner);
 struct iomem_map *map_find_minor(unsigned int minor);
 struct iomem_map *map_find_devid(u64 devid);
+bool map_devid_lingers(u64 devid);
 void map_exit(void);
 
 /* -------------------------------------------------------------- map_refs.c */
@@ -301,12 +305,15 @@ void map_exit(void);
 /* All of them: map->lock held for write. */
 int map_fill(struct iomem_map *map);
 void map_unmap_refs(struct iomem_map *map);
+void map_forget_refs(struct iomem_map *map);
 bool map_unmap_refs_patiently(struct iomem_map *map, unsigned int tries);
 
 /* ----------------------------------------------------- map_user.c, map_pm.c */
 
 int map_mmap(struct iomem_map *map, struct vm_area_struct *vma, unsigned long first_page);
 extern const struct dev_pm_ops map_pm_ops;
+void map_pm_init(void);
+void map_pm_exit(void);
 
 /* ------------------------------------------------------------ map_kernel.c */
 

@@ -304,13 +304,15 @@ static int __init iomemgrant_init(void)
 	rc = misc_register(&iomemgrant_misc);
 	if (rc)
 		goto exit_grant;
+	map_pm_init();
 	/* Last: offers that wait in XenStore are mapped from here on. */
 	rc = frontend_init();
 	if (rc)
-		goto deregister_misc;
+		goto exit_pm;
 	return 0;
 
-deregister_misc:
+exit_pm:
+	map_pm_exit();
 	misc_deregister(&iomemgrant_misc);
 exit_grant:
 	grant_exit();
@@ -329,6 +331,7 @@ static void __exit iomemgrant_exit(void)
 	misc_deregister(&iomemgrant_misc);
 	grant_exit();
 	map_exit();
+	map_pm_exit();
 	node_exit();
 	class_unregister(&iomemgrant_class);
 	/* Runs what is queued to its end: its last act may be to drop the module. */

@@ -11,14 +11,17 @@
  * tried again for ever, because the granter is not free before it is.
  *
  * Locks, in this order:
+ *  - maps_lock (map_list.c): which mappings there are.  Held while devices come and
+ *    go, which waits for devtmpfs, and that for processes that list a folder of it.
  *  - mmap_lock of a process (fault, mmap)
- *  - maps_lock (map_list.c): the list, the minor numbers, who owns a mapping
  *  - map->lock: the state of one mapping.  A fault holds it for read from the look
  *    at the state until the entry is in, a change of state for write from the
  *    change until the entries are gone: no fault can put one back in between.
- *  - the locks of the mm.
- * Never under the last two: copying from or to user space (which may fault on one
- * of our own pages), XenStore.  sysfs files take none of them.
+ *  - the locks of the mm
+ *  - find_lock (map_list.c), a spinlock: looking mappings up, who owns them.
+ * Never under mmap_lock: maps_lock.  Never under map->lock: copying from or to user
+ * space (which may fault on one of our own pages), XenStore, adding or removing a
+ * device.  sysfs files take none of them.
  */
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -26,7 +29,12 @@
 
 #include "iomemgrant.h"
 
-/* Offset 0 of this mapping in the address space that all of them share. */
+static atomic_t zombies = ATOMIC_INIT(0);
+
+/*
+ * Offset 0 of this mapping in the address space that all of them share.  The id is not
+ * used again before the last VMA is gone.
+ */
 u64 map_base(const struct iomem_map *map)
 {
 	return (u64)map->id << 32;
@@ -42,14 +50,26 @@ void map_set_state(struct iomem_map *map, enum map_state state)
 	lockdep_assert_held_write(&map->lock);
 	if (map->state == state)
 		return;
+	if (state == MAP_ZOMBIE)
+		atomic_inc(&zombies);
+	else if (map->state == MAP_ZOMBIE)
+		atomic_dec(&zombies);
 	WRITE_ONCE(map->state, state);
 	wake_up_interruptible(&map->changed);
+}
+
+/* Any context. */
+unsigned int map_zombies(void)
+{
+	return atomic_read(&zombies);
 }
 
 static void map_release(struct device *dev)
 {
 	struct iomem_map *map = to_map(dev);
 
+	if (map->id)
+		map_free_id(map->id);
 	kvfree(map->refs);
 	kvfree(map->handles);
 	kvfree(map->mfns);
@@ -120,14 +140,11 @@ struct iomem_map *map_create(struct map_request *rq)
 	if (!rc && !rc2)
 		return map;
 	if (rc2) {
-		/* No user can have touched a page: Xen has no reason to refuse. */
-		down_write(&map->lock);
-		if (!map_unmap_refs_patiently(map, 10)) {
+		if (map_revoke(map)) {
 			pr_err("giving up %u references of domain %u\n", map->nr_held, map->domid);
 			__module_get(THIS_MODULE);
 			get_device(&map->dev);
 		}
-		up_write(&map->lock);
 		put_device(&map->dev);
 		return ERR_PTR(rc ?: rc2);
 	}
@@ -165,6 +182,7 @@ int map_revoke(struct iomem_map *map)
 	down_write(&map->lock);
 	switch (map->state) {
 	case MAP_MAPPED:
+	case MAP_FROZEN:
 		map_set_state(map, MAP_ZOMBIE);
 		map_zap(map);
 		map_kernel_lose(map);
@@ -174,10 +192,6 @@ int map_revoke(struct iomem_map *map)
 			map_set_state(map, MAP_REVOKED);
 		else
 			rc = -EBUSY;
-		break;
-	case MAP_FROZEN:
-		map_set_state(map, MAP_REVOKED);
-		map_kernel_lose(map);
 		break;
 	case MAP_REVOKED:
 	case MAP_STALE:
@@ -190,16 +204,11 @@ int map_revoke(struct iomem_map *map)
 /* This guest was restored: nothing Xen told us before is true any more. */
 void map_stale(struct iomem_map *map)
 {
-	u32 i;
-
 	down_write(&map->lock);
 	if (map->state != MAP_STALE) {
 		map_zap(map);
 		map_kernel_lose(map);
-		for (i = 0; i < map->nr; i++)
-			map->handles[i] = MAP_NO_HANDLE;
-		map->nr_held = 0;
-		map_kind()->release(map);
+		map_forget_refs(map);
 		map_set_state(map, MAP_STALE);
 		map_notify(map);
 	}

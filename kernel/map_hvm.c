@@ -25,6 +25,8 @@ static int hvm_prepare(struct iomem_map *map)
 	u64 highest = min((1ULL << boot_cpu_data.x86_phys_bits) - 1, WINDOW_HIGHEST);
 	int rc;
 
+	if (window->parent)
+		return 0;	/* kept over a suspend that was called off */
 	memset(window, 0, sizeof(*window));
 	window->name = "xen_iomemgrant";
 	window->flags = IORESOURCE_MEM | IORESOURCE_BUSY;
@@ -57,7 +59,7 @@ static int hvm_finish(struct iomem_map *map)
 {
 	int rc = 0;
 
-	if (map->wc)
+	if (map->wc && !map->memtype)
 		rc = arch_io_reserve_memtype_wc(map->window.start, resource_size(&map->window));
 	map->memtype = map->wc && !rc;
 	return rc;

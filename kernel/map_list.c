@@ -4,74 +4,120 @@
  * those that Xen does not take back yet.  Locks are explained in map.c.
  */
 #include <linux/delay.h>
-#include <linux/idr.h>
 #include <linux/module.h>
+#include <linux/spinlock.h>
+#include <linux/xarray.h>
 
 #include "iomemgrant.h"
 
 #define RETRY_FIRST	(HZ / 20)
 #define RETRY_LAST	(2 * HZ)
 
+/* A 32 bit program cannot tell mmap() an offset of 2^44 or more: see map_base(). */
+#define MAX_ID		4095
+
 static DEFINE_MUTEX(maps_lock);
-static LIST_HEAD(maps);			/* maps_lock */
-static u32 last_id;			/* maps_lock */
-static DEFINE_IDR(map_minors);		/* maps_lock; the minor is map->dev.devt's */
+static DEFINE_SPINLOCK(find_lock);
+static LIST_HEAD(maps);			/* changed under both, read under either */
+static DEFINE_XARRAY_ALLOC(map_ids);	/* which are taken */
+static DEFINE_XARRAY_ALLOC(map_minors);	/* which are taken */
+static u32 next_id, next_minor;		/* maps_lock */
 static unsigned long retry_delay;	/* only the work and maps_lock */
 
 static void retry_work(struct work_struct *work);
 static DECLARE_DELAYED_WORK(retry, retry_work);
 
-/* Makes the mapping visible: sysfs, and a device node when it has a XenStore id. */
-static int map_add(struct iomem_map *map)
+/* Cyclic: who still uses an old number must not soon reach somebody else's pages. */
+static int take_number(struct xarray *taken, u32 *number, struct xa_limit limit, u32 *next)
 {
 	int rc;
 
 	lockdep_assert_held(&maps_lock);
-	if (last_id == INT_MAX)
-		return -ENOSPC;
-	map->id = ++last_id;
-	if (map->devid >= 0) {
-		/* Cyclic: a stale node must not soon reach somebody else's pages. */
-		rc = idr_alloc_cyclic(&map_minors, map, 0, NODE_MINORS, GFP_KERNEL);
-		if (rc < 0)
-			return rc;
-		map->dev.devt = MKDEV(0, rc);	/* node_devt() knows the major */
-		map->dev.devt = node_devt(map);
-	}
-	rc = dev_set_name(&map->dev, "map%u", map->id);
-	rc = rc ?: device_add(&map->dev);
-	if (rc && map->devid >= 0)
-		idr_remove(&map_minors, MINOR(map->dev.devt));
-	if (rc)
-		return rc;
-	list_add_tail(&map->node, &maps);
-	return 0;
+	rc = xa_alloc_cyclic(taken, number, NULL, limit, next, GFP_KERNEL);
+	return rc == -EBUSY ? -ENOSPC : min(rc, 0);
 }
 
-/* The list holds a reference of its own. */
+/* Of a mapping that nobody has a VMA of any more.  Any context that may sleep. */
+void map_free_id(u32 id)
+{
+	xa_erase(&map_ids, id);
+}
+
+/* Once: after this map_retire() leaves the list alone. */
+static void map_list_del(struct iomem_map *map)
+{
+	lockdep_assert_held(&maps_lock);
+	spin_lock(&find_lock);
+	map->retired = true;
+	list_del(&map->node);
+	spin_unlock(&find_lock);
+	put_device(&map->dev);
+}
+
+/*
+ * Makes the mapping visible: sysfs, and a device node when it has a XenStore id.
+ * The list has it first, and a reference: whoever sees the node may open it at once.
+ */
+static int map_add(struct iomem_map *map)
+{
+	u32 minor = 0;
+	int rc;
+
+	lockdep_assert_held(&maps_lock);
+	rc = take_number(&map_ids, &map->id, XA_LIMIT(1, MAX_ID), &next_id);
+	if (rc)
+		return rc;
+	rc = dev_set_name(&map->dev, "map%u", map->id);
+	if (!rc && map->devid >= 0)
+		rc = take_number(&map_minors, &minor, XA_LIMIT(0, NODE_MINORS - 1), &next_minor);
+	if (rc)
+		return rc;
+	if (map->devid >= 0) {
+		map->dev.devt = MKDEV(0, minor);	/* node_devt() knows the major */
+		map->dev.devt = node_devt(map);
+	}
+	get_device(&map->dev);
+	spin_lock(&find_lock);
+	list_add_tail(&map->node, &maps);
+	spin_unlock(&find_lock);
+	rc = device_add(&map->dev);
+	if (!rc)
+		return 0;
+	map_list_del(map);
+	if (map->devid >= 0)
+		xa_erase(&map_minors, minor);
+	return rc;
+}
+
 int map_list_add(struct iomem_map *map)
 {
 	int rc;
 
 	mutex_lock(&maps_lock);
 	rc = map_add(map);
-	if (!rc)
-		get_device(&map->dev);
 	mutex_unlock(&maps_lock);
 	return rc;
+}
+
+/* Takes it out of sysfs and /dev. */
+static void map_hide(struct iomem_map *map)
+{
+	lockdep_assert_held(&maps_lock);
+	if (!device_is_registered(&map->dev))
+		return;
+	device_del(&map->dev);
+	if (map->devid >= 0)
+		xa_erase(&map_minors, MINOR(map->dev.devt));
 }
 
 /* The mapping is gone for Xen: drop it.  Open files and VMAs keep the memory. */
 static void map_drop(struct iomem_map *map)
 {
 	lockdep_assert_held(&maps_lock);
-	list_del(&map->node);
-	if (map->devid >= 0)
-		idr_remove(&map_minors, MINOR(map->dev.devt));
-	device_del(&map->dev);
+	map_hide(map);
 	if (map->pins_module)
 		module_put(THIS_MODULE);
-	put_device(&map->dev);
+	map_list_del(map);
 }
 
 static void retry_soon(void)
@@ -81,16 +127,25 @@ static void retry_soon(void)
 	mod_delayed_work(iomemgrant_wq, &retry, retry_delay);
 }
 
-/* Revokes the mapping and gives up the caller's reference.  Xen may take longer. */
-void map_retire(struct iomem_map *map)
+/*
+ * Revokes the mapping and gives up the caller's reference.  -EBUSY: Xen still counts
+ * entries, and the references are given back later.
+ */
+int map_retire(struct iomem_map *map)
 {
 	int rc = map_revoke(map);
 
 	mutex_lock(&maps_lock);
 	if (!map->retired) {
+		spin_lock(&find_lock);
 		map->retired = true;
 		map->owner = NULL;
+		spin_unlock(&find_lock);
 		if (rc) {
+			pr_warn("map%u: Xen still counts page table entries, trying on\n", map->id);
+			/* Its node's name may be needed before Xen is done. */
+			if (map->devid >= 0)
+				map_hide(map);
 			/* Not while the module is being unloaded: map_exit() waits then. */
 			map->pins_module = try_module_get(THIS_MODULE);
 			retry_soon();
@@ -100,6 +155,7 @@ void map_retire(struct iomem_map *map)
 	}
 	mutex_unlock(&maps_lock);
 	put_device(&map->dev);
+	return rc;
 }
 
 /* Gives back what Xen takes by now.  True: some mapping still waits. */
@@ -139,75 +195,110 @@ static void retry_work(struct work_struct *work)
 
 /* --------------------------------------------------------------------- look-up */
 
+/*
+ * All of these take find_lock alone, so that mmap() may call them: whoever adds or
+ * removes a device waits for devtmpfs, and that for processes which fault.  What they
+ * find may be retired as soon as the lock is left; its state then says so.
+ */
+
+/* The mapping an ioctl made under this number.  The frontend's follow XenStore instead. */
+static struct iomem_map *map_by_id(u64 id)
+{
+	struct iomem_map *map;
+
+	lockdep_assert_held(&find_lock);
+	list_for_each_entry(map, &maps, node)
+		if (map->id == id && map->devid < 0)
+			return map;
+	return NULL;
+}
+
+/* The frontend's mapping of a published grant, or what is left of one. */
+static struct iomem_map *map_by_devid(u64 devid, bool retired)
+{
+	struct iomem_map *map;
+
+	lockdep_assert_held(&find_lock);
+	list_for_each_entry(map, &maps, node)
+		if (map->devid >= 0 && (u64)map->devid == devid && map->retired == retired)
+			return map;
+	return NULL;
+}
+
 /* A mapping of this file; the caller puts the device. */
 struct iomem_map *map_find(u32 id, const void *owner)
 {
-	struct iomem_map *map, *found = NULL;
+	struct iomem_map *map;
 
-	mutex_lock(&maps_lock);
-	list_for_each_entry(map, &maps, node) {
-		if (map->id != id || map->owner != owner || map->retired || map->devid >= 0)
-			continue;
+	spin_lock(&find_lock);
+	map = map_by_id(id);
+	if (map && (map->owner != owner || map->retired))
+		map = NULL;
+	if (map)
 		get_device(&map->dev);
-		found = map;
-		break;
-	}
-	mutex_unlock(&maps_lock);
-	return found;
+	spin_unlock(&find_lock);
+	return map;
 }
 
 struct iomem_map *map_find_minor(unsigned int minor)
 {
-	struct iomem_map *map;
-
-	mutex_lock(&maps_lock);
-	map = idr_find(&map_minors, minor);
-	if (map)
-		get_device(&map->dev);
-	mutex_unlock(&maps_lock);
-	return map;
-}
-
-/* The frontend's mapping of a published grant; the caller puts the device. */
-struct iomem_map *map_find_devid(u64 devid)
-{
 	struct iomem_map *map, *found = NULL;
 
-	mutex_lock(&maps_lock);
+	spin_lock(&find_lock);
 	list_for_each_entry(map, &maps, node) {
-		if (map->devid < 0 || (u64)map->devid != devid || map->retired)
+		if (map->devid < 0 || MINOR(map->dev.devt) != minor || map->retired)
 			continue;
 		get_device(&map->dev);
 		found = map;
 		break;
 	}
-	mutex_unlock(&maps_lock);
+	spin_unlock(&find_lock);
 	return found;
+}
+
+/* The caller puts the device. */
+struct iomem_map *map_find_devid(u64 devid)
+{
+	struct iomem_map *map;
+
+	spin_lock(&find_lock);
+	map = map_by_devid(devid, false);
+	if (map)
+		get_device(&map->dev);
+	spin_unlock(&find_lock);
+	return map;
+}
+
+/* Xen still counts entries of a mapping that the frontend gave up. */
+bool map_devid_lingers(u64 devid)
+{
+	bool lingers;
+
+	spin_lock(&find_lock);
+	lingers = map_by_devid(devid, true);
+	spin_unlock(&find_lock);
+	return lingers;
 }
 
 int map_unmap_id(u64 id, const void *owner)
 {
-	struct iomem_map *map, *found = NULL;
-	int rc = -ENOENT;
+	struct iomem_map *map;
+	bool ours = false;
 
-	mutex_lock(&maps_lock);
-	list_for_each_entry(map, &maps, node) {
-		/* The frontend's mappings follow XenStore, not ioctls. */
-		if (map->id != id || map->devid >= 0)
-			continue;
-		rc = map->owner != owner && !capable(CAP_SYS_RAWIO) ? -EPERM : 0;
-		if (!rc) {
-			get_device(&map->dev);
-			found = map;
-		}
-		break;
+	spin_lock(&find_lock);
+	map = map_by_id(id);
+	if (map) {
+		get_device(&map->dev);
+		ours = map->owner == owner;
 	}
-	mutex_unlock(&maps_lock);
-	if (!found)
-		return rc;
-	rc = map_revoke(found);
-	map_retire(found);
-	return rc;
+	spin_unlock(&find_lock);
+	if (!map)
+		return -ENOENT;
+	if (!ours && !capable(CAP_SYS_RAWIO)) {
+		put_device(&map->dev);
+		return -EPERM;
+	}
+	return map_retire(map);
 }
 
 /* The file is closed.  Without it there are no VMAs of its mappings either. */
@@ -218,7 +309,7 @@ void map_retire_owner(const void *owner)
 
 	do {
 		found = false;
-		mutex_lock(&maps_lock);
+		spin_lock(&find_lock);
 		list_for_each_entry(map, &maps, node) {
 			if (map->owner != owner || map->retired || map->devid >= 0)
 				continue;
@@ -226,7 +317,7 @@ void map_retire_owner(const void *owner)
 			found = true;
 			break;
 		}
-		mutex_unlock(&maps_lock);
+		spin_unlock(&find_lock);
 		if (found)
 			map_retire(map);
 	} while (found);
@@ -253,5 +344,4 @@ void map_exit(void)
 		map_drop(map);
 	}
 	mutex_unlock(&maps_lock);
-	idr_destroy(&map_minors);
 }

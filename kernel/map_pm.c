@@ -4,18 +4,22 @@
  *
  * A PV guest that is saved with an entry for device memory loses the whole page
  * table of that entry, and with it ordinary memory, silently.  So the freeze
- * callback takes everything away, and refuses the suspend when it cannot.  A
- * cancelled suspend maps again, entries come back on the next touch.  After a
- * restore, handles and frames mean nothing: the mapping is stale for ever.
+ * callback takes everything away.  A cancelled suspend maps again, entries come back
+ * on the next touch.  After a restore, handles and frames mean nothing: the mapping
+ * is stale for ever.
+ *
+ * What cannot be taken away makes the suspend fail, but only in its last step.  Xen's
+ * do_suspend() thaws all devices after an error there.  After one of a freeze callback
+ * it leaves those frozen that came before.
  */
 #include <linux/device.h>
+#include <linux/syscore_ops.h>
 
 #include "iomemgrant.h"
 
 static int map_freeze(struct device *dev)
 {
 	struct iomem_map *map;
-	int rc = 0;
 
 	if (dev->groups != map_groups)
 		return 0;
@@ -24,21 +28,17 @@ static int map_freeze(struct device *dev)
 	if (map->state == MAP_MAPPED) {
 		map_zap(map);
 		map_kernel_freeze(map);
-		if (map_unmap_refs_patiently(map, 20)) {
-			map_set_state(map, MAP_FROZEN);
-		} else {
+		map_set_state(map, MAP_FROZEN);
+		if (!map_unmap_refs_patiently(map, 20)) {
 			map_set_state(map, MAP_ZOMBIE);
 			map_kernel_lose(map);
 			map_notify(map);
 		}
 	}
-	/* Better no suspend than a guest that loses memory by it. */
-	if (map->state == MAP_ZOMBIE && !map_unmap_refs_patiently(map, 5)) {
-		pr_err("map%u: Xen still counts page table entries, suspend refused\n", map->id);
-		rc = -EBUSY;
-	}
+	if (map->state == MAP_ZOMBIE && map_unmap_refs_patiently(map, 5))
+		map_set_state(map, MAP_REVOKED);
 	up_write(&map->lock);
-	return rc;
+	return 0;
 }
 
 static int map_thaw(struct device *dev)
@@ -49,12 +49,15 @@ static int map_thaw(struct device *dev)
 		return 0;
 	map = to_map(dev);
 	down_write(&map->lock);
-	if (map->state == MAP_FROZEN && map_fill(map)) {
-		pr_warn("map%u: could not be mapped again after a cancelled suspend\n", map->id);
-		map_kernel_lose(map);
-		map_notify(map);
-	} else if (map->state == MAP_MAPPED) {
-		map_kernel_restore(map);
+	if (map->state == MAP_FROZEN) {
+		if (!map_fill(map)) {
+			map_kernel_restore(map);
+		} else {
+			pr_warn("map%u: could not be mapped again after a cancelled suspend\n",
+				map->id);
+			map_kernel_lose(map);
+			map_notify(map);
+		}
 	}
 	up_write(&map->lock);
 	return 0;
@@ -72,3 +75,27 @@ const struct dev_pm_ops map_pm_ops = {
 	.thaw = map_thaw,
 	.restore = map_restore,
 };
+
+/* One CPU is left, and interrupts are off.  Retired mappings have no callback above. */
+static int map_last_look(void)
+{
+	unsigned int nr = map_zombies();
+
+	if (!nr)
+		return 0;
+	/* Better no suspend than a guest that loses memory by it. */
+	pr_err("suspend refused: Xen still counts page table entries of %u mappings\n", nr);
+	return -EBUSY;
+}
+
+static struct syscore_ops map_syscore_ops = { .suspend = map_last_look };
+
+void map_pm_init(void)
+{
+	register_syscore_ops(&map_syscore_ops);
+}
+
+void map_pm_exit(void)
+{
+	unregister_syscore_ops(&map_syscore_ops);
+}

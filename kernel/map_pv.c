@@ -85,7 +85,8 @@ static void __iomem *pv_enter(struct iomem_map *map)
 	if (pages && page) {
 		for (i = 0; i < map->nr; i++)
 			pages[i] = page;
-		va = vmap(pages, map->nr, VM_MAP, PAGE_KERNEL);
+		/* VM_IOREMAP: /proc/kcore must not look up the pages behind it. */
+		va = vmap(pages, map->nr, VM_MAP | VM_IOREMAP, PAGE_KERNEL);
 	}
 	for (i = 0; va && i < map->nr; i++) {
 		if (!HYPERVISOR_update_va_mapping((unsigned long)va + i * PAGE_SIZE,

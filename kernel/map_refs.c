@@ -117,7 +117,8 @@ void map_unmap_refs(struct iomem_map *map)
 		map->handles[i] = MAP_NO_HANDLE;
 		map->nr_held--;
 	}
-	if (!map->nr_held)
+	/* A frozen mapping keeps its place for when it comes back. */
+	if (!map->nr_held && map->state != MAP_FROZEN)
 		map_kind()->release(map);
 }
 
@@ -136,23 +137,36 @@ bool map_unmap_refs_patiently(struct iomem_map *map, unsigned int tries)
 	return false;
 }
 
-/* Maps all references, or none.  With -EUCLEAN some could not even be given back. */
-int map_fill(struct iomem_map *map)
+/* After a restore: this Xen never heard of them. */
+void map_forget_refs(struct iomem_map *map)
 {
-	int rc;
+	u32 i;
 
 	lockdep_assert_held_write(&map->lock);
-	if (!probe_iomem_map())
-		return -EOPNOTSUPP;
-	rc = map_kind()->prepare(map);
-	if (rc)
-		return rc;
-	rc = map_refs(map);
+	for (i = 0; i < map->nr; i++)
+		map->handles[i] = MAP_NO_HANDLE;
+	map->nr_held = 0;
+	map_kind()->release(map);
+}
+
+/*
+ * Maps all references, or none.  After a failure the state is MAP_REVOKED, or
+ * MAP_ZOMBIE when some could not even be given back.
+ */
+int map_fill(struct iomem_map *map)
+{
+	int rc = probe_iomem_map() ? 0 : -EOPNOTSUPP;
+
+	lockdep_assert_held_write(&map->lock);
+	rc = rc ?: map_kind()->prepare(map);
+	rc = rc ?: map_refs(map);
 	rc = rc ?: map_kind()->finish(map);
 	if (!rc) {
 		map_set_state(map, MAP_MAPPED);
 		return 0;
 	}
-	map_set_state(map, map_unmap_refs_patiently(map, 5) ? MAP_REVOKED : MAP_ZOMBIE);
+	map_set_state(map, MAP_ZOMBIE);
+	if (map_unmap_refs_patiently(map, 5))
+		map_set_state(map, MAP_REVOKED);
 	return rc;
 }

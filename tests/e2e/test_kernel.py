@@ -92,6 +92,12 @@ def test_calls_of_a_32_bit_program(bench, guest):
         assert run("modprobe xen_iomemgrant; iomem-ktest32").rc == 0
 
 
+def test_32_bit_program_after_thousands_of_mappings(bench, guest, granter):
+    with references(bench, guest, f"{bench.shm} 2 0 {PAGE}") as (_, first):
+        result = guest.run(f"modprobe xen_iomemgrant; iomem-ktest32 {first}", timeout=900)
+        assert result.rc == 0, f"check {result.rc}: {result.text}"
+
+
 @pytest.mark.flavour("stock")
 def test_mapping_on_stock_xen_is_refused(bench, guest):
     result = guest.run("modprobe xen_iomemgrant; iomem-ktest guest 2048 1 0")
@@ -295,6 +301,18 @@ def test_driver_is_told_of_a_suspend_that_is_called_off(bench, kind, granter):
         assert shows("events") == "freeze restore lost"
         assert program.wait() == 0
     guest.destroy()
+
+
+def test_kernel_memory_is_readable_where_device_memory_is_mapped(bench, guest, granter):
+    grant = granter.grant(guest, f"{bench.edu}/0@0+8K")
+    with driver(guest, f"id={grant['id']}") as shows:
+        run_cases(guest.run, "kcore")
+        assert shows("value") == f"{EDU_ID:#010x}"
+        # dom0 has its own grant entries mapped once more, to count what is in use.
+        assert entries(bench)[grant["id"]]["mapped"] == "2"
+        run_cases(bench.dom0, "kcore")
+        granter.revoke(grant)
+    assert guest.run("dmesg | grep -E 'BUG|bad page|xen_mc_flush|WARNING'").out == ""
 
 
 def test_driver_maps_references_of_its_own(bench, guest, granter):

@@ -14,6 +14,7 @@
  *	iomem-ktest guest FIRST-REF NR EXPECTED	cases of the mapping half; EXPECTED is the
  *						first 32 bit word of the first page
  *	iomem-ktest node PATH LENGTH		cases of a device node
+ *	iomem-ktest kcore			reads the module's areas of kernel memory
  *
  * Exit: 0 no failure, 1 failures, 2 usage, 99 the environment is broken.
  */
@@ -180,6 +181,10 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(verb, "node") && argc == 4) {
 		node_cases(argv[2], strtoull(argv[3], NULL, 0));
+		return finish();
+	}
+	if (!strcmp(verb, "kcore")) {
+		kcore_cases();
 		return finish();
 	}
 	has_target = argc >= 5 && !parse_target(&t, argv[2], argv[3], argv[4]);

@@ -3,15 +3,19 @@
  * A 32 bit program's calls of /dev/xen/iomemgrant: the layouts and the compat entry.
  * Without a library, because a 32 bit one is not everywhere; so each check has a bit.
  *
- *	iomem-ktest32 		exit 0, or the number of the first check that failed;
- *				99 the device cannot be opened
+ *	iomem-ktest32 [FIRST-REF]	exit 0, or the number of the first check that failed;
+ *					99 the device cannot be opened.  FIRST-REF is what
+ *					to map and unmap, more often than there are ids
  */
 #include <xen/iomemgrant.h>
 
 #define SYS_exit	1
 #define SYS_open	5
 #define SYS_ioctl	54
+#define SYS_mmap2	192
 #define O_RDWR		2
+#define PROT_READ	1
+#define MAP_SHARED	1
 
 #define EFAULT		14
 #define ENODEV		19
@@ -28,12 +32,61 @@ static long call3(long nr, long a, long b, long c)
 	return rc;
 }
 
+/* The sixth argument of a call is in the frame pointer, which the compiler may want. */
+static long mmap2(unsigned long length, long fd, unsigned long page)
+{
+	long rc;
+
+	__asm__ volatile("push %%ebp\n\tmov %%eax, %%ebp\n\tmov %[nr], %%eax\n\tint $0x80\n\t"
+			 "pop %%ebp"
+			 : "=a"(rc)
+			 : "0"(page), [nr] "i"(SYS_mmap2), "b"(0), "c"(length), "d"(PROT_READ),
+			   "S"(MAP_SHARED), "D"(fd)
+			 : "memory");
+	return rc;
+}
+
 static void clear(void *at, unsigned int size)
 {
 	volatile char *p = at;
 
 	while (size--)
 		*p++ = 0;
+}
+
+#define CYCLES	4200	/* a mapping's id, and so its offset, is below 4096 */
+
+static int map_often(__u32 first)
+{
+	struct iomemgrant_map map;
+	struct iomemgrant_end end;
+	long fd = call3(SYS_open, (long)IOMEMGRANT_DEVICE, O_RDWR, 0), at;
+	int i;
+
+	if (fd < 0)
+		return 99;
+	for (i = 0; i <= CYCLES; i++) {
+		clear(&map, sizeof(map));
+		map.size = sizeof(map);
+		map.nr_refs = 1;
+		map.refs = (unsigned long)&first;
+		if (call3(SYS_ioctl, fd, IOMEMGRANT_IOC_MAP, (long)&map))
+			return 20;
+		if (map.mmap_offset >> 44)
+			return 21;
+		if (i == CYCLES)
+			break;
+		clear(&end, sizeof(end));
+		end.size = sizeof(end);
+		end.id = map.id;
+		if (call3(SYS_ioctl, fd, IOMEMGRANT_IOC_UNMAP, (long)&end))
+			return 22;
+	}
+	at = mmap2(4096, fd, map.mmap_offset >> 12);
+	if ((unsigned long)at >= -4095UL)
+		return 23;
+	(void)*(volatile __u32 *)at;
+	return 0;
 }
 
 static int run(void)
@@ -102,8 +155,18 @@ static int run(void)
 	return 0;
 }
 
-void _start(void)
+/* @stack: argc, and from there on argv. */
+__attribute__((used)) static void start(char **stack)
 {
-	call3(SYS_exit, run(), 0, 0);
+	__u32 number = 0;
+	const char *digit;
+
+	if ((long)stack[0] < 2)
+		call3(SYS_exit, run(), 0, 0);
+	for (digit = stack[2]; *digit; digit++)
+		number = number * 10 + *digit - '0';
+	call3(SYS_exit, map_often(number), 0, 0);
 	__builtin_unreachable();
 }
+
+__asm__(".globl _start\n_start:\n\tmov %esp, %eax\n\tpush %eax\n\tcall start\n");

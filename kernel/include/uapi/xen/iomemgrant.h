@@ -246,7 +246,8 @@ struct iomemgrant_entry {
  * @gfn:         IN  HVM/PVH: wished first guest frame, or 0 for the kernel's choice;
  *               OUT HVM/PVH: first guest frame; PV: 0
  * @id:          OUT names the mapping
- * @mmap_offset: OUT pass to mmap(2) on the same device to reach the pages
+ * @mmap_offset: OUT pass to mmap(2) on the same device to reach the pages; below 2^44,
+ *               which the mmap2(2) of a 32 bit program can express
  * @length:      OUT bytes
  *
  * The mapping lives until UNMAP or until the file descriptor is closed and no
@@ -255,8 +256,9 @@ struct iomemgrant_entry {
  * errno: EOPNOTSUPP Xen lacks GNTMAP_iomem_map; EACCES Xen refuses permission;
  * EADDRNOTAVAIL the reference does not name MMIO; ESRCH no such domain; EADDRINUSE @gfn is
  * taken; ENOENT bad reference; EBUSY entry in use another way; EFBIG more than
- * max_pages; ENOSPC Xen has no handle or memory left; EPERM no CAP_SYS_RAWIO;
- * EIO any other status of Xen; EINVAL; ENOMEM; EFAULT.
+ * max_pages; ENOSPC Xen has no handle or memory left, or 4095 mappings exist or still
+ * have an mmap(); EPERM no CAP_SYS_RAWIO; EIO any other status of Xen; EINVAL; ENOMEM;
+ * EFAULT.
  */
 struct iomemgrant_map {
 	__u32 size;
