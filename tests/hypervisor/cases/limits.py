@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a guest can wear out, and configurations that are refused."""
 
-from lab import GENERAL, IOMEM, OKAY, SPACE, Skip, case
+from lab import DOMAIN, GENERAL, IOMEM, OKAY, SPACE, Skip, case
 
 
 @case("pv", "pvh")
@@ -22,6 +22,7 @@ def T42(m, g, check):
 @case("shadow")
 def T43(m, g, check):
     ref = m.grant(g, m.edu)
+    check("probe", DOMAIN, g.map(0, addr=0, dom=0x7ff4)["status"])
     check("shadow paging", GENERAL, g.map(ref)["status"])
     check("ordinary map still works", OKAY, ordinary(m, g))
     check("end", 1, m.end(ref))
@@ -31,6 +32,7 @@ def T43(m, g, check):
 @case("nested")
 def T43_nested(m, g, check):
     ref = m.grant(g, m.edu)
+    check("probe", DOMAIN, g.map(0, addr=0, dom=0x7ff4)["status"])
     check("nested virtualisation", GENERAL, g.map(ref)["status"])
     check("ordinary map still works", OKAY, ordinary(m, g))
     check("end", 1, m.end(ref))

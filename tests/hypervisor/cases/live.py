@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A mapped grant: what else touches it, counting of page-table entries, ending it."""
 
+import re
 import time
 
 from lab import DEV, EAGAIN, GENERAL, HANDLE, IOMEM, OKAY, VIRT, case, drop, mapped
@@ -162,6 +163,23 @@ def T31_T32(m, g, check):
     check("new entry refused", True, g.open(frame)[0] < 0)
     check("user mmap refused", True, "mmap=" in g.run(f"hvt touch {frame:#x}").out)
     check("device is left alone", True, still(m))
+
+
+@case("pv", "pvh")
+def DUMP(m, g, check):
+    """What the administrator can see of a mapped grant: debug key g."""
+    ref, a = mapped(m, g, m.edu)
+    rc, va = g.open(m.edu)
+    for entries in (1, 0):
+        start = len(m.bench.console())
+        m.active_grants()
+        text = "\n".join(m.bench.console()[start:])
+        part = re.search(rf"I/O memory granted to d{g.domid}:(.*?)range\(s\) in total", text, re.S)
+        check("range, maps and entries are shown", [f"{m.edu:x}-{m.edu:x}  maps 1  L1 entries {entries if g.kind == 'pv' else 0}"],
+              re.findall(r"[0-9a-f]+-[0-9a-f]+  maps .*", part[1]) if part else None)
+        if entries:
+            g.close(va)
+    drop(m, g, ref, a["handle"], check)
 
 
 @case("pv")

@@ -97,6 +97,7 @@ def T07(m, g, check):
         check(f"ref {ref:#x}", GNTREF, g.map(ref)["status"])
     for dom in (0x7ff0, 0x7ff1, 0x7ff2, 0x7ff4, 999):
         check(f"dom {dom:#x}", DOMAIN, g.map(8, dom=dom)["status"])
+    check("probe", DOMAIN, g.map(0, addr=0, dom=0x7ff4)["status"])
 
 
 @case("pv", "pvh", "dom0")

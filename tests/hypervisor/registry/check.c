@@ -14,7 +14,8 @@
 #define FRAMES 8
 #define SLOTS 24
 
-unsigned int nr_messages;
+unsigned int nr_messages, nr_reports;
+bool physmap_present, iommu_present, iommu_broken, adding_fails;
 static struct domain dom;
 static uint64_t seed = 88172645463325252ull;
 
@@ -212,10 +213,88 @@ out:
 	finish();
 }
 
+/* An end that is refused for good is reported once a range, and comes when the permission comes back. */
+static void reported_once(void)
+{
+	start();
+	permit(3, 3);
+	nr_reports = 0;
+	if (grant_iomem_get_range(&dom, 3, 0))
+		fail("permitted, refused", 3, 0);
+	deny(3, 3);
+	for (int i = 0; i < 3; i++)
+		if (grant_iomem_put_range(&dom, 3, 0, false) != -EBUSY)
+			fail("denied meanwhile, ended", 3, 0);
+	if (nr_reports != 1)
+		fail("not reported once", 3, 0);
+	permit(3, 3);
+	if (grant_iomem_put_range(&dom, 3, 0, false))
+		fail("permitted again, refused", 3, 0);
+	finish();
+}
+
+/* Once removal from a physmap has failed nothing but the domain's death ends it, if that. */
+static void stuck_until_death(bool adding, bool heals)
+{
+	struct domain granter = { .iomem_caps = rangeset_new(NULL, NULL, 0) };
+	bool stuck;
+	int rc;
+
+	start();
+	dom.translated = true;
+	rangeset_add_range(granter.iomem_caps, 5, 5);
+	adding_fails = iommu_broken = adding;
+	rc = grant_iomem_map(&dom, &granter, 5, 0, 0x7000, &stuck);
+	if ((rc == GNTST_okay) == adding || stuck != adding || granter.refs != 1)
+		fail("map", 5, 0);
+	adding_fails = false;
+	if (!adding) {
+		iommu_broken = true;
+		if (grant_iomem_unmap(&dom, 5, 0, 7, 0, 0, 0, &stuck) != GNTST_general_error || !stuck)
+			fail("removal failed, unmapped", 5, 0);
+	}
+	iommu_broken = false;
+	for (int i = 0; i < 2; i++)
+		if (grant_iomem_unmap(&dom, 5, 0, 7, 0, 0, 0, &stuck) != GNTST_general_error || !stuck)
+			fail("stuck, unmapped", 5, 0);
+	iommu_broken = !heals;
+	dom.is_dying = true;
+	if (grant_iomem_release(&dom, 5, 0, 7, stuck) != heals || iommu_present == heals)
+		fail("released while the IOMMU has it, or not at all", 5, 0);
+	iommu_broken = iommu_present = false;
+	rangeset_destroy(granter.iomem_caps);
+	finish();
+}
+
+/* A failed map which could be undone leaves nothing; a dying granter is refused. */
+static void failed_map(void)
+{
+	struct domain granter = { .iomem_caps = rangeset_new(NULL, NULL, 0) };
+	bool stuck;
+
+	start();
+	dom.translated = true;
+	rangeset_add_range(granter.iomem_caps, 5, 5);
+	adding_fails = true;
+	if (grant_iomem_map(&dom, &granter, 5, 0, 0x7000, &stuck) != GNTST_general_error || stuck ||
+	    granter.refs || physmap_present || iommu_present || grant_iomem_covers(&dom, 5))
+		fail("failed map left something", 5, 0);
+	adding_fails = false;
+	granter.is_dying = true;
+	if (grant_iomem_map(&dom, &granter, 5, 0, 0x7000, &stuck) != GNTST_bad_domain || granter.refs)
+		fail("granted by the dying", 5, 0);
+	rangeset_destroy(granter.iomem_caps);
+	finish();
+}
+
 int main(int argc, char **argv)
 {
 	int lives = argc > 1 ? atoi(argv[1]) : 4000, i;
 
+	reported_once();
+	for (i = 0; i < 4; i++)
+		stuck_until_death(i & 1, i & 2);
+	failed_map();
 	for (i = 0; i < lives; i++)
 		sequence(200);
 	for (i = 0; i < lives / 4; i++)

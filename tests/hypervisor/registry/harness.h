@@ -30,16 +30,17 @@
 #define ASSERT_ALLOC_CONTEXT() ((void)0)
 #define in_irq() false
 #define MASK_EXTR(v, m) (((v) & (m)) / ((m) & -(m)))
-#define printk(...) (nr_messages++)
+#define printk(...) ((void)(0 ? fprintf(stderr, __VA_ARGS__) : 0), nr_messages++)
+#define gprintk(level, ...) ((void)(0 ? fprintf(stderr, __VA_ARGS__) : 0), nr_reports++)
 #define gdprintk(level, ...) ((void)(0 ? fprintf(stderr, __VA_ARGS__) : 0))
 #define XENLOG_INFO
 #define XENLOG_WARNING
 #define XENLOG_G_WARNING
-#define XENLOG_G_ERR
 #define PRI_mfn "lx"
 #define container_of(p, t, m) ((t *)((char *)(p) - offsetof(t, m)))
 
-extern unsigned int nr_messages;
+/* What must not be printed here, and what is to be, once a range. */
+extern unsigned int nr_messages, nr_reports;
 
 /* Called where another CPU may come in between. */
 void interleave(void);
@@ -69,6 +70,8 @@ static inline void spin_unlock(spinlock_t *l)
 
 #define xzalloc(t) ((t *)calloc(1, sizeof(t)))
 #define xfree(p) free(p)
+
+#define RANGESETF_prettyprint_hex 1
 
 /* rangesets of frames 0 to 63 */
 struct rangeset { pthread_rwlock_t lock; uint64_t bits; };
@@ -135,14 +138,17 @@ struct domain {
 	struct iomem_grants *iomem_grants;
 	struct rangeset *iomem_caps;
 	bool is_dying, translated;
+	int refs;
 };
 
+enum { SYS_STATE_active };
+#define system_state SYS_STATE_active
+
 #define is_pv_domain(d) (!(d)->translated)
-#define is_hardware_domain(d) ((void)(d), false)
 #define paging_mode_translate(d) ((d)->translated)
 #define iomem_access_permitted(d, s, e) rangeset_contains_range((d)->iomem_caps, s, e)
-#define get_domain(d) ((void)(d), true)
-#define put_domain(d) ((void)(d))
+#define get_domain(d) ((d)->refs++, true)
+#define put_domain(d) ((d)->refs--)
 #define xsm_grant_iomem(...) 0
 
 struct rb_node { struct rb_node *rb_left, *rb_right, *parent; };
@@ -151,6 +157,29 @@ struct rb_root { struct rb_node *rb_node; };
 #define RB_ROOT (struct rb_root){ NULL }
 #define RB_EMPTY_ROOT(r) (!(r)->rb_node)
 #define rb_entry(p, t, m) container_of(p, t, m)
+
+static inline struct rb_node *rb_first(const struct rb_root *r)
+{
+	struct rb_node *n = r->rb_node;
+
+	while (n && n->rb_left)
+		n = n->rb_left;
+	return n;
+}
+
+static inline struct rb_node *rb_next(const struct rb_node *n)
+{
+	struct rb_node *next = n->rb_right;
+
+	if (next) {
+		while (next->rb_left)
+			next = next->rb_left;
+		return next;
+	}
+	for (next = n->parent; next && n == next->rb_right; next = n->parent)
+		n = next;
+	return next;
+}
 
 static inline void rb_link_node(struct rb_node *n, struct rb_node *parent, struct rb_node **link)
 {
@@ -193,7 +222,7 @@ static inline void rb_erase(struct rb_node *n, struct rb_root *r)
 		next->rb_right->parent = next;
 }
 
-/* Mapping itself is not tested here: it needs a machine. */
+/* What is and is not I/O memory is not tested here: it needs a machine. */
 typedef unsigned long mfn_t;
 typedef unsigned long gfn_t;
 #define mfn_x(m) (m)
@@ -208,10 +237,33 @@ enum { GNTST_okay = 0, GNTST_general_error = -1, GNTST_bad_domain = -2, GNTST_ba
 #define GNTMAP_iomem_map 0x20u
 #define GNTMAP_iomem_order_mask 0x1f0000u
 #define GTF_iomem_order_mask 0x3e00u
-#define arch_grant_iomem_check_mapper(...) GNTST_okay
+#define arch_grant_iomem_check_mapper(ld, addr, order) ((void)(ld), (void)(addr), (void)(order), GNTST_okay)
 #define arch_grant_iomem_resolve(rd, frame, order, mfn) ((void)(rd), (void)(frame), (void)(order), (void)(mfn), 0)
 #define arch_grant_iomem_check_range(s, e) ((void)(s), (void)(e), GNTST_okay)
-#define arch_grant_iomem_add(...) GNTST_okay
-#define arch_grant_iomem_remove(...) GNTST_okay
+#define parse_boolean(...) (-1)
+#define cmdline_strcmp(s, name) strcmp(s, name)
+
+/* A physmap of one page, which can be made to fail: removal as a whole, or once the entry is gone. */
+extern bool physmap_present, iommu_present, iommu_broken, adding_fails;
+
+static inline int arch_grant_iomem_remove(struct domain *ld, gfn_t gfn, mfn_t mfn, unsigned int order, bool stuck)
+{
+	bool present = physmap_present || stuck;
+
+	(void)ld, (void)gfn, (void)mfn, (void)order;
+	physmap_present = false;
+	if (present && iommu_broken)
+		return GNTST_general_error;
+	if (present)
+		iommu_present = false;
+	return GNTST_okay;
+}
+
+static inline int arch_grant_iomem_add(struct domain *ld, gfn_t gfn, mfn_t mfn, unsigned int order, bool *stuck)
+{
+	physmap_present = iommu_present = true;
+	*stuck = adding_fails && arch_grant_iomem_remove(ld, gfn, mfn, order, false);
+	return adding_fails ? GNTST_general_error : GNTST_okay;
+}
 
 #endif
