@@ -65,7 +65,7 @@ def test_gc_killed_anywhere_is_finished_by_the_next(bench, granter):
 def test_the_service_killed_anywhere_is_finished_by_the_next(bench, granter):
     bench.put("/tmp/remains", REMAINS, "755")
     lines = matrix(bench, "service", "xen-iomemgrantd", prepare="/tmp/remains", repair="xen-iomemgrantd --once",
-                   options="--idle=3", some=3)
+                   options="--idle=3", some=5)
     assert "signal 9, orphaned\n" in lines and "signal 9, none\n" in lines
 
 
