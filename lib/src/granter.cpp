@@ -54,15 +54,17 @@ Publication publication_of(
 	return publication;
 }
 
-// What a guest says proves nothing; Xen's count does, where there is one.  Of a grant that is gone
-// require_in_force() tells.
-bool is_mapped(const std::vector<Grant>& known, const Grant& wanted)
+// The grant as the kernel has it, if it does.
+const Grant* find(const std::vector<Grant>& known, GrantId id)
 {
-	for (const auto& grant : known) {
-		if (grant.id == wanted.id)
-			return grant.nr_mapped.value_or(grant.refs.count) >= grant.refs.count;
-	}
-	return true;
+	const auto at = std::find_if(
+		known.begin(), known.end(), [id](const Grant& grant) { return grant.id == id; });
+	return at == known.end() ? nullptr : &*at;
+}
+
+bool in_force(const Grant* grant)
+{
+	return grant && grant->state == Grant::State::live;
 }
 
 } // namespace
@@ -328,22 +330,21 @@ std::vector<GrantStatus> Granter::require_in_force(
 	const auto known = host_.device.list();
 	std::vector<GrantStatus> found;
 	for (const auto& wanted : grants) {
-		const auto at = std::find_if(known.begin(), known.end(),
-			[&wanted](const Grant& grant) { return grant.id == wanted.id; });
+		const auto* grant = find(known, wanted.id);
 		const auto now = host_.hypervisor.domain(domain.id);
 		if (!now || now->uuid != domain.uuid || now->dying)
 			throw Error(kind::domain_dying,
 				fmt::format("domain {} died while {} was granted to it",
 					describe(domain), wanted.id.str()));
-		if (at == known.end() || at->state != Grant::State::live)
+		if (!in_force(grant))
 			throw Error(kind::no_grant,
 				fmt::format("{} was {} while it was granted", wanted.id.str(),
-					at != known.end() && at->state == Grant::State::lost
+					grant && grant->state == Grant::State::lost
 						? "lost with its device"
 						: "revoked by somebody else"),
 				"xen-iomemgrant list")
 				.with("grant", wanted.id.str());
-		found.push_back(inspect(host_, domains, *at));
+		found.push_back(inspect(host_, domains, *grant));
 	}
 	return found;
 }
@@ -361,8 +362,13 @@ milliseconds Granter::await_mapped(const DomainInfo& domain, const std::vector<G
 	watches.push_back(host_.store.watch("@releaseDomain"));
 	while (true) {
 		const auto known = host_.device.list();
-		std::erase_if(waiting, [&](const Grant& grant) {
-			return says_mapped(domain, grant, pending) && is_mapped(known, grant);
+		std::erase_if(waiting, [&](const Grant& wanted) {
+			const auto* grant = find(known, wanted.id);
+			if (!in_force(grant))
+				return true; // require_in_force() tells what happened
+			// What a guest says proves nothing; Xen's count does, where there is one.
+			return says_mapped(domain, wanted, pending) &&
+				grant->nr_mapped.value_or(grant->refs.count) >= grant->refs.count;
 		});
 		const auto now = host_.now();
 		if (waiting.empty())

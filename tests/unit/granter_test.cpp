@@ -241,6 +241,22 @@ TEST_F(GranterTest, a_grant_that_another_command_revokes_meanwhile_is_not_report
 	expect_nothing_left();
 }
 
+TEST_F(GranterTest, a_grant_that_is_revoked_while_it_is_waited_for_is_not_waited_for_any_longer)
+{
+	store.guest = [this](FakeXenStore& xs) {
+		if (device_.grants.empty())
+			return;
+		const PublicationPath path(Domid(0), Domid(5), device_.grants.front().id);
+		xs.write(path.frontend("state"), "6"); // as a guest answers who revokes
+		device_.grants.clear();
+	};
+	const auto start = store.time;
+	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}); }).text,
+		"g17 was revoked by somebody else while it was granted [no-grant]");
+	EXPECT_LT(store.time - start, std::chrono::seconds(2));
+	expect_nothing_left();
+}
+
 TEST_F(GranterTest, a_domain_that_dies_right_after_it_was_told_has_been_granted_nothing)
 {
 	GrantOptions options;

@@ -66,7 +66,7 @@ class Growth:
         assert lost <= max(4, cycles // 2), (before, after)
         for key, sign in (("dom0 slab KiB", 1), ("dom0 free KiB", -1)):
             grown = sign * (after[key] - before[key])
-            assert grown < 2048 + 2 * cycles, (key, before, after)
+            assert grown < 512 + 2 * cycles, (key, before, after)
 
 
 @pytest.fixture
