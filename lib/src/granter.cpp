@@ -8,9 +8,9 @@
 
 #include <iomemgrant/error.h>
 #include <iomemgrant/publisher.h>
-#include <iomemgrant/revoker.h>
 
 #include "grant_record.h"
+#include "pending_grants.h"
 #include "refusals.h"
 
 namespace iomemgrant
@@ -23,8 +23,6 @@ using std::chrono::milliseconds;
 
 // A guest that dies makes no event in its own directory.
 constexpr milliseconds longest_nap{500};
-// How long a guest that has mapped pages may take to give them back when a grant is rolled back.
-constexpr milliseconds rollback_limit{2000};
 
 std::string seconds(milliseconds limit)
 {
@@ -69,108 +67,6 @@ bool in_force(const Grant* grant)
 
 } // namespace
 
-/// Grants made but not yet safe: taken back unless kept.
-class Granter::Pending
-{
-public:
-	explicit Pending(Host& host) : host_(host) {}
-	Pending(const Pending&) = delete;
-	Pending& operator=(const Pending&) = delete;
-	~Pending()
-	{
-		try {
-			(void)roll_back(); // what remains is in `list`
-		} catch (...) {
-			// Nothing can be thrown from here; `list` shows what is left and `revoke`
-			// repeats what failed.
-		}
-	}
-
-	void add(Grant grant) { grants_.push_back(std::move(grant)); }
-	void published() { published_ = true; }
-	void keep() { grants_.clear(); }
-	const std::vector<Grant>& grants() const { return grants_; }
-
-	/// What becomes of a grant when the command fails now.
-	std::string_view fate(GrantId id) const
-	{
-		for (const auto& grant : grants_) {
-			if (grant.id == id)
-				return "grant withdrawn";
-		}
-		return grants_.empty() ? "it stays offered"
-				       : "it stays offered, what was granted now is withdrawn";
-	}
-
-	PublicationPath path(const Grant& grant) const
-	{
-		return {host_.self, grant.domid, grant.id};
-	}
-
-	/// Takes everything back.  Returns in words what could not be, or not yet.
-	std::vector<std::string> roll_back()
-	{
-		std::vector<std::string> leftovers;
-		for (const auto& grant : std::exchange(grants_, {})) {
-			try {
-				take_back(grant);
-			} catch (const Error& error) {
-				leftovers.push_back(error.kind() == kind::still_mapped
-						? fmt::format("{} is still mapped and ends when the "
-							      "guest lets go",
-							  grant.id.str())
-						: fmt::format("{} could not be taken back ({})",
-							  grant.id.str(), error.what()));
-			}
-		}
-		return leftovers;
-	}
-
-private:
-	void take_back(const Grant& grant)
-	{
-		host_.trace(fmt::format("{}: rolling back", grant.id.str()));
-		GrantStatus status;
-		status.grant = grant;
-		status.in_kernel = true;
-		status.domain.id = grant.domid;
-		status.domain_alive = true;
-		status.published = published_;
-		// The user's wish to stop has been heard; it must not stop the cleaning up too.
-		Host patient = host_;
-		patient.checkpoint = [] {};
-		// What is recorded is that the grant was refused, once.
-		patient.audit = [](const AuditEntry&) {};
-		if (!published_) {
-			if (host_.device.end(grant.id) == GrantDevice::Ended::yes)
-				return;
-		}
-		try {
-			RevokeOptions options;
-			options.limit = rollback_limit;
-			(void)Revoker(patient).revoke(status, options);
-		} catch (const Error& error) {
-			if (error.kind() != kind::still_mapped)
-				end_regardless(grant.id);
-			throw;
-		}
-	}
-
-	// XenStore is out of reach; that is no reason for the kernel to go on granting.
-	void end_regardless(GrantId id)
-	{
-		try {
-			(void)host_.device.end(id); // if mapped, the kernel frees it later
-		} catch (const Error&) {
-			// Ended already, or this fails too; the caller reports what failed first.
-		}
-	}
-
-	Host& host_;
-	std::vector<Grant> grants_;
-	bool published_ = false;
-};
-
 GrantOutcome Granter::grant(const DomainSpec& domain_spec, const std::vector<RegionSpec>& specs,
 	const GrantOptions& options)
 {
@@ -214,7 +110,7 @@ GrantOutcome Granter::attempt(const DomainSpec& domain_spec, const std::vector<R
 GrantOutcome Granter::make(const DomainInfo& domain, const std::vector<Candidate>& candidates,
 	const std::vector<Grant>& existing, const GrantOptions& options)
 {
-	Pending pending(host_);
+	PendingGrants pending(host_);
 	std::vector<std::pair<PublicationPath, Publication>> publications;
 	auto grants = existing;
 	for (const auto& candidate : candidates) {
@@ -350,7 +246,7 @@ std::vector<GrantStatus> Granter::require_in_force(
 }
 
 milliseconds Granter::await_mapped(const DomainInfo& domain, const std::vector<Grant>& grants,
-	const Pending& pending, milliseconds limit)
+	const PendingGrants& pending, milliseconds limit)
 {
 	const auto start = host_.now();
 	const auto deadline = start + limit;
@@ -386,7 +282,7 @@ milliseconds Granter::await_mapped(const DomainInfo& domain, const std::vector<G
 		.with("domain", short_name(domain));
 }
 
-bool Granter::says_mapped(const DomainInfo& domain, const Grant& grant, const Pending& pending)
+bool Granter::says_mapped(const DomainInfo& domain, const Grant& grant, const PendingGrants& pending)
 {
 	const auto path = pending.path(grant);
 	const auto reply = decode_frontend(

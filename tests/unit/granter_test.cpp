@@ -257,6 +257,26 @@ TEST_F(GranterTest, a_grant_that_is_revoked_while_it_is_waited_for_is_not_waited
 	expect_nothing_left();
 }
 
+TEST_F(GranterTest, what_is_rolled_back_is_asked_for_before_it_is_ended)
+{
+	// Of the second region the guest never says anything.
+	store.guest = [this](FakeXenStore& xs) {
+		if (device_.grants.empty() || device_.grants.front().id != GrantId(17))
+			return;
+		auto& first = device_.grants.front();
+		const PublicationPath path(Domid(0), Domid(5), first.id);
+		const bool live = xs.read(path.backend("state")) == "4";
+		xs.write(path.frontend("state"), live ? "4" : "6");
+		first.nr_mapped = live ? 1 : 0;
+	};
+	int ends = 0;
+	device_.interfere = [&ends](const std::string& call) { ends += call == "end"; };
+	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K", "03:00.0/2@4K+4K"}); }).text,
+		"web1 did not map g18 within 10s; grant withdrawn [peer-timeout]");
+	EXPECT_EQ(ends, 2);
+	expect_nothing_left();
+}
+
 TEST_F(GranterTest, a_domain_that_dies_right_after_it_was_told_has_been_granted_nothing)
 {
 	GrantOptions options;

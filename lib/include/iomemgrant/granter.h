@@ -16,6 +16,7 @@ namespace iomemgrant
 {
 
 class GrantRecord;
+class PendingGrants;
 
 struct GrantOutcome {
 	/// One per region, in their order.  With dry_run the ids are not real.
@@ -47,8 +48,6 @@ public:
 		const GrantOptions& options);
 
 private:
-	class Pending;
-
 	GrantOutcome attempt(const DomainSpec& domain, const std::vector<RegionSpec>& specs,
 		const GrantOptions& options, GrantRecord& record);
 	std::vector<Candidate> accepted(const Judgement& judgement, GrantRecord& record);
@@ -58,9 +57,9 @@ private:
 	std::vector<GrantStatus> require_in_force(
 		const DomainInfo& domain, const std::vector<Grant>& grants);
 	std::chrono::milliseconds await_mapped(const DomainInfo& domain,
-		const std::vector<Grant>& grants, const Pending& pending,
+		const std::vector<Grant>& grants, const PendingGrants& pending,
 		std::chrono::milliseconds limit);
-	bool says_mapped(const DomainInfo& domain, const Grant& grant, const Pending& pending);
+	bool says_mapped(const DomainInfo& domain, const Grant& grant, const PendingGrants& pending);
 
 	Host& host_;
 	Domains domains_;
