@@ -24,11 +24,17 @@ namespace
 	std::exit(0);
 }
 
+// Signals are the business of a whole process: each of these has one of its own.
+class InterruptTest : public testing::Test
+{
+protected:
+	// Whoever runs the tests may have been told to survive a hangup.
+	void SetUp() override { (void)std::signal(SIGHUP, SIG_DFL); }
+};
+
 } // namespace
 
-// Signals are the business of a whole process: each of these has one of its own.
-
-TEST(Interrupt, each_of_the_three_signals_is_noticed)
+TEST_F(InterruptTest, each_of_the_three_signals_is_noticed)
 {
 	const auto take = [](int signal) {
 		const Interrupt interrupt;
@@ -40,7 +46,7 @@ TEST(Interrupt, each_of_the_three_signals_is_noticed)
 	EXPECT_EXIT(take(SIGTERM), testing::ExitedWithCode(130), "");
 }
 
-TEST(Interrupt, a_second_signal_ends_the_process)
+TEST_F(InterruptTest, a_second_signal_ends_the_process)
 {
 	const auto take = [](int first, int second) {
 		const Interrupt interrupt(std::chrono::milliseconds(0));
@@ -52,7 +58,7 @@ TEST(Interrupt, a_second_signal_ends_the_process)
 	EXPECT_EXIT(take(SIGTERM, SIGHUP), testing::KilledBySignal(SIGHUP), "");
 }
 
-TEST(Interrupt, signals_that_come_together_are_one)
+TEST_F(InterruptTest, signals_that_come_together_are_one)
 {
 	const auto take = [] {
 		const Interrupt interrupt(std::chrono::hours(1));
@@ -63,7 +69,7 @@ TEST(Interrupt, signals_that_come_together_are_one)
 	EXPECT_EXIT(take(), testing::ExitedWithCode(130), "");
 }
 
-TEST(Interrupt, a_hangup_that_is_ignored_stays_ignored)
+TEST_F(InterruptTest, a_hangup_that_is_ignored_stays_ignored)
 {
 	const auto take = [] {
 		(void)std::signal(SIGHUP, SIG_IGN);
@@ -74,7 +80,7 @@ TEST(Interrupt, a_hangup_that_is_ignored_stays_ignored)
 	EXPECT_EXIT(take(), testing::ExitedWithCode(0), "");
 }
 
-TEST(Interrupt, after_it_signals_change_nothing)
+TEST_F(InterruptTest, after_it_signals_change_nothing)
 {
 	const auto take = [] {
 		{
