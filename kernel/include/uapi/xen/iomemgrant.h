@@ -148,7 +148,7 @@ struct iomemgrant_grant {
 #define IOMEMGRANT_ENDED	0 /* gone: all references are free again */
 #define IOMEMGRANT_LIVE		1
 #define IOMEMGRANT_ENDING	2 /* end was asked for, the other domain still maps */
-#define IOMEMGRANT_LOST		3 /* the device is gone; the references remain */
+#define IOMEMGRANT_LOST		3 /* its device, place or driver changed; references remain */
 
 /* Values of iomemgrant_end.flags. */
 #define IOMEMGRANT_END_WAIT	(1U << 0) /* END: sleep until ended or a signal */
