@@ -30,7 +30,8 @@ public:
 	/// A policy file besides this machine's own.  Before policy().
 	virtual void add_policy_file(const std::string& path) = 0;
 	virtual SystemFacts system() = 0;
-	/// Everything; throws what is missing first.
+	/// Everything; throws what is missing first, but for a XenStore that cannot be reached:
+	/// that one throws when it is asked something.
 	virtual Host& host() = 0;
 };
 

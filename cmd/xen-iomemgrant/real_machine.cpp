@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include <iomemgrant/absent_xenstore.h>
 #include <iomemgrant/error.h>
 #include <iomemgrant/journal.h>
 
@@ -63,11 +64,26 @@ const Policy& RealMachine::policy()
 	return *policy_;
 }
 
+// What the kernel can do alone shall not fail for want of XenStore.
+XenStore& RealMachine::store_or_absent()
+{
+	try {
+		return store();
+	} catch (const Error& error) {
+		if (error.kind() != kind::no_xenstore)
+			throw;
+		store_ = std::make_unique<AbsentXenStore>(error);
+		return *store_;
+	}
+}
+
 Host& RealMachine::host()
 {
 	if (!host_) {
 		require_control_domain();
-		host_.emplace(Host{.device = device(), .store = store(), .hypervisor = hypervisor()});
+		host_.emplace(Host{.device = device(),
+			.store = store_or_absent(),
+			.hypervisor = hypervisor()});
 		host_->checkpoint = [this] { interrupt_.check(); };
 		host_->trace = trace_;
 		host_->policy = [this]() -> const Policy& { return policy(); };

@@ -33,6 +33,8 @@ public:
 	Host& host() override;
 
 private:
+	XenStore& store_or_absent();
+
 	Interrupt interrupt_;
 	std::function<void(const std::string&)> trace_;
 	LogSink log_;

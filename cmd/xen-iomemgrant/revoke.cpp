@@ -67,14 +67,36 @@ struct Item {
 	std::optional<Rung> rung;
 };
 
+/// Whatever may be revoked.
+struct Candidates {
+	std::vector<GrantStatus> grants;
+	/// Why these are the kernel's alone.
+	std::optional<Error> no_xenstore;
+};
+
+Candidates candidates(const RevokeCommand& command, Host& host, Domains& domains)
+{
+	try {
+		return {take_inventory(host, domains), std::nullopt};
+	} catch (const Error& error) {
+		// Ending what the kernel grants needs no XenStore.
+		if (error.kind() != kind::no_xenstore || command.dry_run)
+			throw;
+		return {take_kernel_inventory(host), error};
+	}
+}
+
 std::vector<Item> choose(const RevokeCommand& command, Host& host)
 {
 	Domains domains(host);
-	const auto grants = take_inventory(host, domains);
+	const auto [grants, no_xenstore] = candidates(command, host, domains);
 	std::vector<Item> items;
 	if (command.ids.empty()) {
 		for (const auto& status : command.filter.apply(grants, domains))
 			items.push_back({status.grant.id, status, std::nullopt, std::nullopt});
+		// Nor does nothing mean that there is nothing.
+		if (items.empty() && no_xenstore)
+			throw Error(*no_xenstore);
 		return items;
 	}
 	for (const auto id : command.ids) {
@@ -83,7 +105,9 @@ std::vector<Item> choose(const RevokeCommand& command, Host& host)
 			if (status.grant.id == id)
 				item.status = status;
 		}
-		if (!item.status && !command.ignore_missing)
+		if (!item.status && no_xenstore)
+			item.error = no_xenstore;
+		else if (!item.status && !command.ignore_missing)
 			item.error = Error(kind::no_grant, fmt::format("no grant {}", id.str()),
 				"xen-iomemgrant list");
 		items.push_back(std::move(item));

@@ -30,11 +30,11 @@ void read_publication(Host& host, GrantStatus& status)
 		[&](std::string_view key) { return host.store.read(path.frontend(key)); });
 }
 
-void identify_domain(Domains& domains, GrantStatus& status)
+// @domain is who has the id now.
+void identify_domain(const std::optional<DomainInfo>& domain, GrantStatus& status)
 {
 	status.domain.id = status.grant.domid;
 	status.domain.uuid = status.grant.uuid;
-	const auto domain = domains.find(status.grant.domid);
 	if (!domain || domain->dying)
 		return;
 	// A domid is used again: only the UUID tells whether this is still the same guest.
@@ -42,6 +42,24 @@ void identify_domain(Domains& domains, GrantStatus& status)
 		return;
 	status.domain = *domain;
 	status.domain_alive = true;
+}
+
+GrantStatus inspect_kernel(
+	const Host& host, const std::optional<DomainInfo>& domain, const Grant& grant)
+{
+	GrantStatus status;
+	status.grant = grant;
+	status.in_kernel = true;
+	status.other_device = replacement(host.pci, grant);
+	// What was granted is not there, whatever is there instead.
+	status.device_present = host.pci.contains(grant.region.sbdf) && !status.other_device;
+	identify_domain(domain, status);
+	return status;
+}
+
+bool by_id(const GrantStatus& a, const GrantStatus& b)
+{
+	return a.grant.id < b.grant.id;
 }
 
 void add_orphans(Host& host, Domains& domains, const std::vector<PublicationPath>& publications,
@@ -167,13 +185,7 @@ Error device_changed(const Grant& existing, const DeviceId& now)
 
 GrantStatus inspect(Host& host, Domains& domains, const Grant& grant)
 {
-	GrantStatus status;
-	status.grant = grant;
-	status.in_kernel = true;
-	status.other_device = replacement(host.pci, grant);
-	// What was granted is not there, whatever is there instead.
-	status.device_present = host.pci.contains(grant.region.sbdf) && !status.other_device;
-	identify_domain(domains, status);
+	auto status = inspect_kernel(host, domains.find(grant.domid), grant);
 	read_publication(host, status);
 	return status;
 }
@@ -191,11 +203,20 @@ GrantStatus inspect_orphan(Host& host, Domains& domains, const PublicationPath& 
 	} catch (const Error&) {
 		// Half-written or foreign: it is shown all the same, so that it can be removed.
 	}
-	identify_domain(domains, status);
+	identify_domain(domains.find(path.grantee()), status);
 	read_publication(host, status);
 	// A directory without a state is a publication all the same, if a broken one.
 	status.published = status.published || host.store.read(path.backend());
 	return status;
+}
+
+std::vector<GrantStatus> take_kernel_inventory(Host& host)
+{
+	std::vector<GrantStatus> grants;
+	for (const auto& grant : host.device.list())
+		grants.push_back(inspect_kernel(host, host.hypervisor.domain(grant.domid), grant));
+	std::stable_sort(grants.begin(), grants.end(), by_id);
+	return grants;
 }
 
 std::vector<GrantStatus> take_inventory(Host& host, Domains& domains)
@@ -206,8 +227,7 @@ std::vector<GrantStatus> take_inventory(Host& host, Domains& domains)
 	for (const auto& grant : host.device.list())
 		grants.push_back(inspect(host, domains, grant));
 	add_orphans(host, domains, publications, grants);
-	std::stable_sort(grants.begin(), grants.end(),
-		[](const auto& a, const auto& b) { return a.grant.id < b.grant.id; });
+	std::stable_sort(grants.begin(), grants.end(), by_id);
 	return grants;
 }
 

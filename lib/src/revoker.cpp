@@ -83,11 +83,17 @@ std::optional<Rung> Revoker::climb(const GrantStatus& status, const RevokeOption
 		// granting.
 		if (error.kind() != kind::no_xenstore || !status.in_kernel)
 			throw;
-		const bool ended = end(status) == Progress::ended;
+		auto progress = end(status);
+		const bool cut_off = progress == Progress::still_mapped &&
+			options.force == Rung::disable_decode;
+		if (cut_off)
+			progress = force(status, options);
 		throw Error(error.kind(),
 			fmt::format("{}; {} {}", error.what(), status.grant.id.str(),
-				ended ? "is ended, what XenStore says of it stays"
-				      : "ends when its pages are let go"),
+				progress == Progress::ended
+					? "is ended, what XenStore says of it stays"
+				: cut_off ? "is cut off, and ends when its pages are let go"
+					  : "ends when its pages are let go"),
 			error.hint());
 	}
 }

@@ -97,6 +97,36 @@ def test_a_guest_that_helps_is_spared_the_named_rung(bench, guest, granter):
     assert bench.dom0(f"xl domid {guest.name}").rc == 0
 
 
+@pytest.fixture
+def dead_socket(bench):
+    """Has a command run while a socket nobody listens at is in the place of xenstored's, which itself lives on."""
+    socket, relay = "/run/xenstored/socket", "/run/store-relay"
+
+    def without_xenstored(command):
+        bench.dom0(f"setsid store-relay {relay} >/dev/null 2>&1 & until [ -S {relay} ]; do usleep 10000; done;"
+                   "kill -KILL $(pidof store-relay)").check()
+        return f"mv {socket} {socket}.away; mv {relay} {socket}; {command}; rc=$?; mv {socket}.away {socket}; exit $rc"
+    return without_xenstored
+
+
+def test_the_kernel_ends_grants_without_xenstored(bench, guest, granter, dead_socket):
+    with nothing_left_behind(bench, granter):
+        held = granter.grant(guest, f"{bench.edu}/0@0+4K")
+        bench.dom0(f"xl pause {guest.domid}").check()
+        try:
+            offered = granter.json(f"grant {guest.name} {bench.edu}/0@4K+4K --no-wait")["grants"][0]
+            result = bench.dom0(dead_socket("xen-iomemgrant revoke --all"))
+        finally:
+            bench.dom0(f"xl unpause {guest.domid}").check()
+        assert result.rc == 9 and result.err.count("[no-xenstore]") == 2, result.text
+        assert f"g{held['id']} ends when its pages are let go" in result.err
+        assert f"g{offered['id']} is ended, what XenStore says of it stays" in result.err
+        assert [(g["id"], g["state"], g["mapped_pages"]) for g in granter.list()] == \
+            [(held["id"], "revoking", 1), (offered["id"], "orphaned", 0)]
+        # Back again, it is told everything, and nothing is left.
+        granter.revoke(held, offered)
+
+
 def test_waiting_and_watching(bench, guest, granter):
     with nothing_left_behind(bench, granter):
         bench.dom0("(xen-iomemgrant --json monitor >/run/monitor.out 2>&1; echo $? >/run/monitor.rc)"

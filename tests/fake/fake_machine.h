@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <iomemgrant/absent_xenstore.h>
 #include <iomemgrant/error.h>
 #include <xen-iomemgrant/commands.h>
 
@@ -52,8 +53,10 @@ public:
 	Host& host() override
 	{
 		require_control_domain();
+		if (no_store)
+			absent_.emplace(*no_store);
 		host_.emplace(Host{.device = device(),
-			.store = store(),
+			.store = no_store ? static_cast<XenStore&>(*absent_) : xs,
 			.hypervisor = hypervisor(),
 			.pci = pci_});
 		host_->policy = [this]() -> const Policy& { return policy(); };
@@ -82,6 +85,7 @@ private:
 	}
 
 	PciDevices pci_;
+	std::optional<AbsentXenStore> absent_;
 	std::optional<Policy> policy_;
 	std::optional<Host> host_;
 };

@@ -244,6 +244,55 @@ TEST_F(Revoke, without_xenstore_the_kernel_is_asked_all_the_same)
 	EXPECT_EQ(world.device().grants.size(), 0U);
 }
 
+TEST_F(Revoke, without_xenstore_what_the_kernel_grants_is_found_all_the_same)
+{
+	(void)world.grant("03:00.0/2@8K+4K", false);
+	world.store().interfere = [](const std::string&) {
+		throw Error(kind::no_xenstore, "cannot reach xenstored", "start it");
+	};
+	// What would be done cannot be told.
+	EXPECT_EQ(run({"revoke", "--all", "--dry-run"}), 9);
+	EXPECT_EQ(world.device().grants.size(), 2U);
+	EXPECT_EQ(world.device().grants.front().state, Grant::State::live);
+
+	EXPECT_EQ(run({"--json", "revoke", "--device=03:00.0"}), 9);
+	EXPECT_EQ(err,
+		"xen-iomemgrant: error: cannot reach xenstored; g17 ends when its pages are let go "
+		"[no-xenstore]\n"
+		"hint: start it\n"
+		"xen-iomemgrant: error: cannot reach xenstored; g18 is ended, what XenStore says of "
+		"it stays [no-xenstore]\n"
+		"hint: start it\n");
+	EXPECT_EQ(Json::parse(out)["changed"], true);
+	ASSERT_EQ(world.device().grants.size(), 1U);
+	EXPECT_EQ(world.device().grants.front().state, Grant::State::ending);
+
+	// A grant that only XenStore may know is neither found nor missing.
+	EXPECT_EQ(run({"revoke", "g18", "--ignore-missing"}), 9);
+	EXPECT_EQ(run({"revoke", "--device=04:00.0"}), 9);
+	EXPECT_EQ(run({"revoke", "--domain=web1"}), 9);
+
+	// XenStore is back: the rest is what it always is.
+	world.store().interfere = [](const std::string&) {};
+	world.guests_cooperate();
+	EXPECT_EQ(run({"revoke", "--all"}), 0) << err;
+	expect_nothing_left();
+}
+
+TEST_F(Revoke, without_xenstore_a_device_can_be_cut_off)
+{
+	world.store().interfere = [](const std::string&) {
+		throw Error(kind::no_xenstore, "cannot reach xenstored");
+	};
+	EXPECT_EQ(run({"revoke", "g17", "--force=disable-decode"}), 9);
+	EXPECT_NE(err.find("error: cannot reach xenstored; g17 is cut off, and ends when its pages "
+			   "are let go [no-xenstore]\n"),
+		std::string::npos)
+		<< err;
+	EXPECT_FALSE(decodes());
+	EXPECT_EQ(world.device().grants.front().state, Grant::State::ending);
+}
+
 TEST_F(Revoke, a_failure_that_has_changed_something_says_so)
 {
 	EXPECT_EQ(run({"--json", "revoke", "g17", "--wait=0"}), 5);

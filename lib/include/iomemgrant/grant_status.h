@@ -58,6 +58,10 @@ std::vector<PublicationPath> list_publications(Host& host);
 /// Costs a constant number of XenStore requests per grant.
 std::vector<GrantStatus> take_inventory(Host& host, Domains& domains);
 
+/// What the kernel knows, for when XenStore does not answer: who a domain is called, and what was
+/// published, stays open.
+std::vector<GrantStatus> take_kernel_inventory(Host& host);
+
 /// What sits at the address of the grant's device, if it is another device than then.
 std::optional<DeviceId> replacement(const PciDevices& pci, const Grant& grant);
 /// Error device-changed, with what was there and what is there @now.

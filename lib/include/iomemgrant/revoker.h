@@ -50,7 +50,8 @@ public:
 	/// Throws Error still-mapped, with the rung that was reached among its details, when the
 	/// guest keeps a page mapped; the grant is then ending: the kernel frees it as soon as the
 	/// guest lets go, and the publication stays, asking.  Throws no-xenstore when XenStore
-	/// went away meanwhile; the kernel has been asked to end the grant even so.
+	/// is not there; the kernel has been asked to end the grant even so, and the device
+	/// been cut off if that is the step.
 	std::optional<Rung> revoke(const GrantStatus& status, const RevokeOptions& options);
 
 private:
