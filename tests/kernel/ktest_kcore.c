@@ -47,15 +47,16 @@ static bool is_hole(int kcore, uint64_t from, uint64_t to)
 
 void kcore_cases(void)
 {
-	int restrict_fd = open("/proc/sys/kernel/kptr_restrict", O_WRONLY | O_CLOEXEC);
+	int restrict_fd = open("/proc/sys/kernel/kptr_restrict", O_RDWR | O_CLOEXEC);
 	int kcore = open("/proc/kcore", O_RDONLY | O_CLOEXEC);
 	FILE *areas = fopen("/proc/vmallocinfo", "r");
 	unsigned long long from, to;
 	unsigned int nr = 0;
-	char line[512];
+	char line[512], before = 0;
 
 	/* With 0 the addresses are hashes, with 1 root sees them. */
-	CHECK("addresses are shown", restrict_fd >= 0 && write(restrict_fd, "1", 1) == 1);
+	CHECK("addresses are shown", pread(restrict_fd, &before, 1, 0) == 1 &&
+					   pwrite(restrict_fd, "1", 1, 0) == 1);
 	CHECK("kcore", kcore >= 0);
 	CHECK("vmallocinfo", areas);
 	while (areas && fgets(line, sizeof(line), areas)) {
@@ -70,5 +71,6 @@ void kcore_cases(void)
 	if (areas)
 		fclose(areas);
 	close(kcore);
+	CHECK("as it was", pwrite(restrict_fd, &before, 1, 0) == 1);
 	close(restrict_fd);
 }
