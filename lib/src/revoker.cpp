@@ -2,6 +2,7 @@
 #include <iomemgrant/revoker.h>
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -19,6 +20,9 @@ using std::chrono::milliseconds;
 constexpr milliseconds longest_nap{250};
 // How long Xen may take to tear down a domain that the toolstack has destroyed.
 constexpr milliseconds destroy_limit{60000};
+
+// What is said of a grant that the kernel has ended without XenStore.
+const std::pair<std::string, std::string> ended_alone{"ended", "true"};
 
 std::string seconds(milliseconds limit)
 {
@@ -69,7 +73,10 @@ std::optional<Rung> Revoker::revoke(const GrantStatus& status, const RevokeOptio
 	} catch (Error& error) {
 		// At the least the guest has been asked.
 		error.after_change();
-		record(AuditEvent::kept, status, error.kind().slug, error.what());
+		const bool ended = std::ranges::find(error.details(), ended_alone) !=
+			error.details().end();
+		record(ended ? AuditEvent::revoked : AuditEvent::kept, status, error.kind().slug,
+			error.what());
 		throw;
 	}
 }
@@ -79,23 +86,32 @@ std::optional<Rung> Revoker::climb(const GrantStatus& status, const RevokeOption
 	try {
 		return climb_with_guest(status, options);
 	} catch (const Error& error) {
-		// Nobody can be asked or told any more, which is no reason for the kernel to go on
-		// granting.
 		if (error.kind() != kind::no_xenstore || !status.in_kernel)
 			throw;
-		auto progress = end(status);
-		const bool cut_off = progress == Progress::still_mapped &&
-			options.force == Rung::disable_decode;
-		if (cut_off)
-			progress = force(status, options);
-		throw Error(error.kind(),
-			fmt::format("{}; {} {}", error.what(), status.grant.id.str(),
-				progress == Progress::ended
-					? "is ended, what XenStore says of it stays"
-				: cut_off ? "is cut off, and ends when its pages are let go"
-					  : "ends when its pages are let go"),
-			error.hint());
+		throw end_alone(status, options, error);
 	}
+}
+
+// Nobody can be asked or told any more, which is no reason for the kernel to go on granting.
+Error Revoker::end_alone(
+	const GrantStatus& status, const RevokeOptions& options, const Error& no_xenstore)
+{
+	auto progress = end(status);
+	const bool cut_off =
+		progress == Progress::still_mapped && options.force == Rung::disable_decode;
+	if (cut_off)
+		progress = force(status, options);
+	const bool ended = progress == Progress::ended;
+	Error error(no_xenstore.kind(),
+		fmt::format("{}; {} {}", no_xenstore.what(), status.grant.id.str(),
+			ended     ? "is ended, what XenStore says of it stays"
+			: cut_off ? "is cut off, and ends when its pages are let go"
+				  : "ends when its pages are let go"),
+		no_xenstore.hint());
+	error.with("grant", status.grant.id.str());
+	if (ended)
+		error.with(ended_alone.first, ended_alone.second);
+	return error;
 }
 
 // The order matters to whoever is killed in between: what asks the guest comes before what ends

@@ -255,7 +255,18 @@ TEST_F(Revoke, without_xenstore_what_the_kernel_grants_is_found_all_the_same)
 	EXPECT_EQ(world.device().grants.size(), 2U);
 	EXPECT_EQ(world.device().grants.front().state, Grant::State::live);
 
+	std::vector<std::string> trail;
+	world.audited = [&](const AuditEntry& entry) {
+		trail.push_back(fmt::format("{} {} {}", message_id(entry.event).substr(0, 8),
+			entry.result, entry.grant->str()));
+	};
 	EXPECT_EQ(run({"--json", "revoke", "--device=03:00.0"}), 9);
+	EXPECT_EQ(trail, (std::vector<std::string>{
+				 fmt::format("{} no-xenstore g17",
+					 message_id(AuditEvent::kept).substr(0, 8)),
+				 fmt::format("{} no-xenstore g18",
+					 message_id(AuditEvent::revoked).substr(0, 8))}));
+	EXPECT_EQ(Json::parse(out)["grants"][1]["error"]["details"]["ended"], "true");
 	EXPECT_EQ(err,
 		"xen-iomemgrant: error: cannot reach xenstored; g17 ends when its pages are let go "
 		"[no-xenstore]\n"

@@ -58,6 +58,8 @@ private:
 	enum class Progress { ended, still_mapped };
 
 	std::optional<Rung> climb(const GrantStatus& status, const RevokeOptions& options);
+	Error end_alone(const GrantStatus& status, const RevokeOptions& options,
+		const Error& no_xenstore);
 	std::optional<Rung> climb_with_guest(const GrantStatus& seen, const RevokeOptions& options);
 	Progress ask(const GrantStatus& status, std::chrono::milliseconds limit);
 	Progress end(const GrantStatus& status);
