@@ -90,7 +90,7 @@ def test_offers_and_withdrawals(bench, guest, granter, growth):
 @pytest.mark.extra_guest
 def test_guests_created_and_destroyed_with_a_grant(bench, kind, granter, growth):
     references = granter.references()
-    victim = bench.start_guest(f"soak-{kind}", kind, memory=128)
+    victim = bench.start_guest(f"soak-{kind}", kind, memory=160)
     victim.freeze()
 
     def cycle(_):
