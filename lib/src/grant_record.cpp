@@ -38,23 +38,19 @@ void GrantRecord::overridden(const Region& region, const Error& refusal)
 	write(made);
 }
 
-void GrantRecord::granted(const GrantOutcome& outcome)
+void GrantRecord::granted(const Grant& grant)
 {
-	for (const auto& status : outcome.grants) {
-		if (outcome.had(status.grant.id))
-			continue;
-		const auto& region = status.grant.region;
-		auto made = entry(AuditEvent::granted);
-		made.result = "granted";
-		made.message = fmt::format("granted {}: {}/{}@{:#x}+{:#x} to {}",
-			status.grant.id.str(), region.sbdf.str(), region.bar, region.offset,
-			region.length, describe(status.domain));
-		made.domain = status.domain;
-		made.region = region;
-		made.grant = status.grant.id;
-		made.overrides = used_;
-		write(made);
-	}
+	const auto& region = grant.region;
+	auto made = entry(AuditEvent::granted);
+	made.result = "granted";
+	made.message = fmt::format("granted {}: {}/{}@{:#x}+{:#x} to {}", grant.id.str(),
+		region.sbdf.str(), region.bar, region.offset, region.length,
+		domain_ ? describe(*domain_) : spec_.text);
+	made.region = region;
+	made.grant = grant.id;
+	made.overrides = used_;
+	write(made);
+	made_.push_back(grant.id);
 }
 
 void GrantRecord::refused(const Error& error)
@@ -64,8 +60,10 @@ void GrantRecord::refused(const Error& error)
 		regions += (regions.empty() ? "" : " ") + region.str();
 	auto made = entry(AuditEvent::refused);
 	made.result = error.kind().slug;
-	made.message = fmt::format("refused {} to {}: {}", regions,
+	made.message = fmt::format("{} {} to {}: {}", made_.empty() ? "refused" : "took back", regions,
 		domain_ ? describe(*domain_) : spec_.text, error.what());
+	if (made_.size() == 1)
+		made.grant = made_.front();
 	if (regions_.size() == 1) {
 		const auto& spec = regions_.front();
 		made.region = Region{spec.sbdf, spec.bar, spec.offset, spec.length.value_or(0)};

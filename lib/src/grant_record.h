@@ -10,8 +10,9 @@
 namespace iomemgrant
 {
 
-/// What one call of Granter::grant() leaves in the audit trail: an entry for each grant or one for
-/// the refusal, and one for each refusal that --allow lifted.  A rehearsal leaves none.
+/// What one call of Granter::grant() leaves in the audit trail: an entry for each grant, at once, so
+/// that it is there whatever becomes of the command; one for the refusal, or for taking back what
+/// had been granted; and one for each refusal that --allow lifted.  A rehearsal leaves none.
 class GrantRecord
 {
 public:
@@ -21,7 +22,8 @@ public:
 	/// The domain is found.
 	void concerns(const DomainInfo& domain) { domain_ = domain; }
 	void overridden(const Region& region, const Error& refusal);
-	void granted(const GrantOutcome& outcome);
+	/// The kernel has made it; the guest may map it from now on.
+	void granted(const Grant& grant);
 	void refused(const Error& error);
 
 private:
@@ -34,6 +36,7 @@ private:
 	bool rehearsal_;
 	std::optional<DomainInfo> domain_;
 	AllowSet used_;
+	std::vector<GrantId> made_;
 };
 
 } // namespace iomemgrant

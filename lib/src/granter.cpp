@@ -72,9 +72,7 @@ GrantOutcome Granter::grant(const DomainSpec& domain_spec, const std::vector<Reg
 {
 	GrantRecord record(host_, domain_spec, specs, options);
 	try {
-		auto outcome = attempt(domain_spec, specs, options, record);
-		record.granted(outcome);
-		return outcome;
+		return attempt(domain_spec, specs, options, record);
 	} catch (const Error& error) {
 		record.refused(error);
 		throw;
@@ -94,7 +92,7 @@ GrantOutcome Granter::attempt(const DomainSpec& domain_spec, const std::vector<R
 		if (verdict.granted)
 			existing.push_back(verdict.granted->grant);
 	}
-	auto outcome = make(judgement.domain, candidates, existing, options);
+	auto outcome = make(judgement.domain, candidates, existing, options, record);
 
 	// In the order of the regions.
 	auto made = std::move(outcome.grants);
@@ -108,7 +106,7 @@ GrantOutcome Granter::attempt(const DomainSpec& domain_spec, const std::vector<R
 
 /// Grants @candidates, and waits for them and for @existing.  The outcome has @existing first.
 GrantOutcome Granter::make(const DomainInfo& domain, const std::vector<Candidate>& candidates,
-	const std::vector<Grant>& existing, const GrantOptions& options)
+	const std::vector<Grant>& existing, const GrantOptions& options, GrantRecord& record)
 {
 	PendingGrants pending(host_);
 	std::vector<std::pair<PublicationPath, Publication>> publications;
@@ -126,6 +124,7 @@ GrantOutcome Granter::make(const DomainInfo& domain, const std::vector<Candidate
 			throw explain_refusal(host_, domains_, error, candidate, domain);
 		}
 		const auto& made = pending.grants().back();
+		record.granted(made);
 		grants.push_back(made);
 		publications.emplace_back(
 			pending.path(made), publication_of(made, domain, options));

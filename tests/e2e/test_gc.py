@@ -114,6 +114,19 @@ def test_the_service_removes_it_by_itself_and_survives_everything(bench, pv, gra
     assert iomem_nodes(bench) == before
 
 
+def test_a_grant_that_was_killed_is_in_the_audit_trail(bench, pv, granter, sinks):
+    pv.run("rmmod xen_iomemgrant").check()
+    killed = bench.dom0(f"xen-iomemgrant grant {pv.name} {bench.edu}/0@0+4K --wait=60 & pid=$!;"
+                        f"until xenstore-exists /local/domain/0/backend/iomem/{pv.domid}; do usleep 50000; done;"
+                        "kill -KILL $pid; wait $pid")
+    assert killed.rc == 137, killed.text
+    (grant,) = granter.list()
+    (made,) = entries(bench)
+    assert (made["RESULT"], made["GRANT_ID"], made["XEN_DOMAIN"]) == ("granted", str(grant["id"]), pv.name)
+    granter.revoke(grant)
+    pv.run("modprobe xen_iomemgrant").check()
+
+
 @pytest.mark.extra_guest
 def test_the_service_waits_for_a_xenstored_that_went_away(bench, granter, sinks):
     relay = "/run/store-relay"

@@ -92,12 +92,35 @@ TEST_F(Audit, a_refusal_names_the_slug)
 		"IOMEM_RANGE=0000:03:00.0/2@0x0\n");
 }
 
-TEST_F(Audit, one_entry_for_a_grant_that_was_rolled_back)
+TEST_F(Audit, a_grant_that_was_rolled_back_was_a_grant)
 {
 	world.guests_sleep();
 	EXPECT_EQ(run({"grant", "web1", "03:00.0/2@0+4K"}), 8);
-	ASSERT_EQ(trail.size(), 1U);
-	EXPECT_EQ(trail[0].result, "peer-timeout");
+	ASSERT_EQ(trail.size(), 2U);
+	EXPECT_EQ(trail[0].result, "granted");
+	EXPECT_EQ(trail[0].grant, GrantId(17));
+	EXPECT_EQ(text(trail[1]),
+		"MESSAGE=took back 0000:03:00.0/2@0x0+0x1000 to web1 (d5): web1 did not map g17 within "
+		"10s; grant withdrawn\n"
+		"RESULT=peer-timeout\n"
+		"XEN_DOMAIN=web1\n"
+		"XEN_DOMID=5\n"
+		"XEN_UUID=6f0c1d2e-0011-4000-8000-00163e000001\n"
+		"PCI_BDF=0000:03:00.0\n"
+		"IOMEM_RANGE=0000:03:00.0/2@0x0+0x1000\n"
+		"GRANT_ID=17\n");
+}
+
+TEST_F(Audit, a_grant_is_recorded_before_the_guest_is_told)
+{
+	std::size_t told_at = 0;
+	world.store().interfere = [&](const std::string& request) {
+		if (!told_at && request.starts_with("write /local/domain/0/backend/iomem"))
+			told_at = trail.size();
+	};
+	EXPECT_EQ(run({"grant", "web1", "03:00.0/2@0+4K"}), 0);
+	EXPECT_EQ(told_at, 1U);
+	EXPECT_EQ(trail.size(), 1U);
 }
 
 TEST_F(Audit, what_changes_nothing_leaves_no_trail)

@@ -53,7 +53,8 @@ private:
 	std::vector<Candidate> accepted(const Judgement& judgement, GrantRecord& record);
 	GrantOutcome rehearsal(const Judgement& judgement, const GrantOptions& options);
 	GrantOutcome make(const DomainInfo& domain, const std::vector<Candidate>& candidates,
-		const std::vector<Grant>& existing, const GrantOptions& options);
+		const std::vector<Grant>& existing, const GrantOptions& options,
+		GrantRecord& record);
 	std::vector<GrantStatus> require_in_force(
 		const DomainInfo& domain, const std::vector<Grant>& grants);
 	std::chrono::milliseconds await_mapped(const DomainInfo& domain,
