@@ -61,12 +61,12 @@ class Growth:
         after = self.note("after")
         for key in ("module", "XenStore nodes"):
             assert after[key] == before[key], (key, before, after)
-        # Caches and pools of small objects take a page now and then, once; a page for two cycles would be a leak.
+        # Caches and pools of small objects take a page now and then; guests without grants cost as much, see T40.
         lost = before["Xen free pages"] - after["Xen free pages"]
-        assert lost <= max(4, cycles // 2), (before, after)
+        assert lost <= max(4, cycles // 10), (before, after)
         for key, sign in (("dom0 slab KiB", 1), ("dom0 free KiB", -1)):
             grown = sign * (after[key] - before[key])
-            assert grown < 512 + 2 * cycles, (key, before, after)
+            assert grown < 512 + cycles // 4, (key, before, after)
 
 
 @pytest.fixture
