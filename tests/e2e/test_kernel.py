@@ -359,6 +359,8 @@ CALLS = int(os.environ.get("XEN_IOMEMGRANT_FUZZ_CALLS", "20000"))
 def fuzz(run, arguments):
     """Random calls: the same as before must be held afterwards, by every account."""
     def memory():
+        # Each mapping is two events, and those udev has not come to wait in the kernel, 768 bytes each.
+        run("udevadm settle --timeout=300", timeout=330).check()
         return int(run("awk '/^SUnreclaim/ { print $2 }' /proc/meminfo").check().out)
 
     # The first calls fill caches and make page tables that stay.
