@@ -17,7 +17,7 @@ def hvm_machine(tested):
 def test_an_hvm_guest_reads_writes_and_lets_go(hvm_machine):
     bench = hvm_machine
     granter = Granter(bench)
-    guest = bench.start_guest("hvm1", "hvm", memory=256, timeout=600)   # 30 s alone
+    guest = bench.start_guest("hvm1", "hvm", memory=256, timeout=300)
     agent = Agent(guest)
     with nothing_left_behind(bench, granter):
         grant = granter.grant(guest, f"{bench.edu}/0@0+4K", "--wait=60")

@@ -21,7 +21,7 @@ using LogSink = std::function<void(const std::string& line)>;
 
 /// xenstored, through its socket or /dev/xen/xenbus.  @wake_fd, unless -1, is an eventfd that ends a
 /// wait() with Error interrupted when it becomes readable, and is reset by that.  Throws Error
-/// no-xenstore.
+/// no-xenstore, also when nobody answers at the socket.
 std::unique_ptr<XenStore> open_xenstore(int wake_fd = -1);
 
 /// libxenctrl.  Throws Error not-dom0 or permission.

@@ -3,16 +3,12 @@
 #include <iomemgrant/real.h>
 
 #include <cerrno>
-#include <filesystem>
 #include <sstream>
 #include <string_view>
-#include <system_error>
 #include <thread>
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 // The header does not say itself that it is C.
 extern "C" {
@@ -22,6 +18,7 @@ extern "C" {
 #include <iomemgrant/error.h>
 
 #include "handle.h"
+#include "xenstore_socket.h"
 
 namespace iomemgrant
 {
@@ -147,23 +144,6 @@ NodePermission::Access permission_access(int bits)
 	if (reads)
 		return NodePermission::Access::read;
 	return writes ? NodePermission::Access::write : NodePermission::Access::none;
-}
-
-// A socket that nobody answers at is a dead xenstored's.  The library would go on to
-// /dev/xen/xenbus, which leads to the same one and waits for its answer for ever.
-bool is_abandoned(std::string_view path)
-{
-	sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
-	std::error_code failed;
-	// What is no socket refuses as well.
-	if (path.size() >= sizeof(address.sun_path) ||
-		!std::filesystem::is_socket(path, failed))
-		return false;
-	path.copy(address.sun_path, path.size());
-	const UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-	return fd.get() >= 0 &&
-		connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) &&
-		errno == ECONNREFUSED;
 }
 
 class RealTransaction final : public XenStoreTransaction
