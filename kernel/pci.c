@@ -51,25 +51,32 @@ static int check_frames(struct byte_range pages)
 	return 0;
 }
 
+/*
+ * A structure in a BAR that the device does not have (6 and 7 are reserved, a register may
+ * be I/O or the upper half of another) cannot be located, so any page may hold it.
+ */
 static int check_msix_part(struct pci_dev *pdev, u8 bar, struct byte_range pages, int reg,
 			   struct byte_range (*span)(u32 reg, u16 flags))
 {
 	struct byte_range part;
-	u32 value;
+	u32 value, bir;
 	u16 flags;
 
 	if (pci_read_config_dword(pdev, pdev->msix_cap + reg, &value) ||
 	    pci_read_config_word(pdev, pdev->msix_cap + PCI_MSIX_FLAGS, &flags) ||
 	    value == ~0U)
 		return -ENODEV;
-	if ((value & PCI_MSIX_TABLE_BIR) != bar)
+	bir = value & PCI_MSIX_TABLE_BIR;
+	if (bir >= PCI_STD_NUM_BARS || !(pci_resource_flags(pdev, bir) & IORESOURCE_MEM))
+		return -EPERM;
+	if (bir != bar)
 		return 0;
 	part = span(value, flags);
 	part.start += pci_resource_start(pdev, bar);
 	return range_overlaps(range_to_pages(part), pages) ? -EPERM : 0;
 }
 
-/* Who writes an interrupt table sends interrupts as he likes. */
+/* A guest that writes an interrupt table makes the device write to any address. */
 static int check_msix(struct pci_dev *pdev, u8 bar, struct byte_range pages)
 {
 	int rc;
