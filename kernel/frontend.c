@@ -217,7 +217,7 @@ static bool fe_is_offered(const struct frontend *fe)
 {
 	const char *dir = fe->dev->otherend;
 
-	return dir && xenbus_read_driver_state(dir) == XenbusStateConnected;
+	return dir && xenbus_read_unsigned(dir, "state", XenbusStateUnknown) == XenbusStateConnected;
 }
 
 /* The mapping changed by itself, could not be given back, or could not be made before. */

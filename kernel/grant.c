@@ -337,7 +337,7 @@ int grant_check_overlap(const struct grant *new)
 	const struct grant *g;
 
 	list_for_each_entry(g, &grants, node) {
-		if (!range_overlaps(g->pages, new->pages))
+		if (!ranges_overlap(g->pages, new->pages))
 			continue;
 		if (g->domid == new->domid || !(new->flags & IOMEMGRANT_SHARE))
 			return -EEXIST;

@@ -13,7 +13,6 @@
  * it leaves those frozen that came before.
  */
 #include <linux/device.h>
-#include <linux/syscore_ops.h>
 
 #include "iomemgrant.h"
 
@@ -77,7 +76,7 @@ const struct dev_pm_ops map_pm_ops = {
 };
 
 /* One CPU is left, and interrupts are off.  Retired mappings have no callback above. */
-static int map_last_look(void)
+static int map_last_look(SYSCORE_ARGUMENT)
 {
 	unsigned int nr = map_zombies();
 
@@ -89,13 +88,14 @@ static int map_last_look(void)
 }
 
 static struct syscore_ops map_syscore_ops = { .suspend = map_last_look };
+static struct syscore map_syscore = { .ops = &map_syscore_ops };
 
 void map_pm_init(void)
 {
-	register_syscore_ops(&map_syscore_ops);
+	register_syscore(&map_syscore);
 }
 
 void map_pm_exit(void)
 {
-	unregister_syscore_ops(&map_syscore_ops);
+	unregister_syscore(&map_syscore);
 }

@@ -73,7 +73,7 @@ static int check_msix_part(struct pci_dev *pdev, u8 bar, struct byte_range pages
 		return 0;
 	part = span(value, flags);
 	part.start += pci_resource_start(pdev, bar);
-	return range_overlaps(range_to_pages(part), pages) ? -EPERM : 0;
+	return ranges_overlap(range_to_pages(part), pages) ? -EPERM : 0;
 }
 
 /* A guest that writes an interrupt table makes the device write to any address. */

@@ -33,7 +33,7 @@ static inline u64 range_page_up(u64 value)
 }
 
 /* Ranges that end at 2^64 or beyond cannot come from a BAR; they never overlap. */
-static inline bool range_overlaps(struct byte_range a, struct byte_range b)
+static inline bool ranges_overlap(struct byte_range a, struct byte_range b)
 {
 	if (!a.length || !b.length)
 		return false;

@@ -24,14 +24,14 @@ static struct byte_range r(u64 start, u64 length)
 
 static void ranges_overlap_only_when_they_share_a_byte(void)
 {
-	EXPECT(range_overlaps(r(0, 1), r(0, 1)));
-	EXPECT(!range_overlaps(r(0, 4096), r(4096, 4096)));
-	EXPECT(!range_overlaps(r(4096, 4096), r(0, 4096)));
-	EXPECT(range_overlaps(r(0, 4097), r(4096, 4096)));
-	EXPECT(range_overlaps(r(0, 100), r(50, 1)));
-	EXPECT(!range_overlaps(r(0, 0), r(0, 100)));
-	EXPECT(!range_overlaps(r(50, 0), r(0, 100)));
-	EXPECT(!range_overlaps(r(~0ULL, 2), r(0, 100)));
+	EXPECT(ranges_overlap(r(0, 1), r(0, 1)));
+	EXPECT(!ranges_overlap(r(0, 4096), r(4096, 4096)));
+	EXPECT(!ranges_overlap(r(4096, 4096), r(0, 4096)));
+	EXPECT(ranges_overlap(r(0, 4097), r(4096, 4096)));
+	EXPECT(ranges_overlap(r(0, 100), r(50, 1)));
+	EXPECT(!ranges_overlap(r(0, 0), r(0, 100)));
+	EXPECT(!ranges_overlap(r(50, 0), r(0, 100)));
+	EXPECT(!ranges_overlap(r(~0ULL, 2), r(0, 100)));
 }
 
 static void ranges_widen_to_the_pages_they_touch(void)
