@@ -344,4 +344,5 @@ module_exit(iomemgrant_exit);
 MODULE_DESCRIPTION("Grant pages of PCI BARs to other Xen domains, and map them");
 MODULE_AUTHOR("The xen-iomemgrant authors");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(IOMEMGRANT_VERSION);
 MODULE_ALIAS("xen:iomem");
