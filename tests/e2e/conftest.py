@@ -13,6 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import devices  # noqa: E402
 from bench import Bench, BenchError, HostDied, Products  # noqa: E402
+from bench.kernel import choose  # noqa: E402
 from product import Granter  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,9 +55,8 @@ def pytest_collection_modifyitems(config, items):
 def _kernel_tests(logs):
     """Build what tests/kernel has for the bench's domains."""
     directory = ROOT / "tests/kernel"
-    headers = subprocess.run([sys.executable, ROOT / "tests/e2e/bench/images.py", "--headers"], check=True,
-                             capture_output=True, text=True).stdout.strip()
-    made = subprocess.run(["make", "-C", directory, f"KDIR={headers}", "all", "driver"], capture_output=True, text=True)
+    made = subprocess.run(["make", "-C", directory, f"KDIR={choose(headers=True).headers}", "all", "driver"],
+                          capture_output=True, text=True)
     (logs / "tests-kernel.log").write_text(made.stdout + made.stderr)
     if made.returncode:
         raise BenchError(f"tests/kernel does not build:\n{made.stdout}{made.stderr}")

@@ -4,6 +4,7 @@
 import pytest
 
 from bench import CommandTimeout
+from bench.kernel import choose
 
 pytestmark = pytest.mark.flavour("stock", "release", "debug")
 
@@ -46,3 +47,9 @@ def test_the_device_and_the_host_see_the_same_bytes(bench):
 def test_a_guest_that_is_not_there_is_noticed(bench, guest):
     with pytest.raises(CommandTimeout):
         guest.start("sleep 30").wait(timeout=0.2)
+
+
+def test_every_domain_runs_the_kernel_that_modules_are_built_for(bench, guest):
+    release = choose().release
+    assert bench.dom0("uname -r").out.strip() == release
+    assert guest.run("uname -r").out.strip() == release

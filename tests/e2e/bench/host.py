@@ -46,7 +46,8 @@ class Bench:
 
     Limits of time are for machines that are busy with other work; nothing waits that long on an idle one.
     `xen` is a hypervisor image (None: Debian's own), `devices` further QEMU
-    arguments, `ivshmem_size` the size of the shared memory device's BAR 2.
+    arguments, `ivshmem_size` the size of the shared memory device's BAR 2, `kernel`
+    what dom0 and guests boot (None: see kernel.py).
     """
 
     edu = "0000:00:10.0"
@@ -54,7 +55,8 @@ class Bench:
 
     def __init__(self, xen=None, products=None, devices=(), ivshmem_size=1 << 20, hvm=False,
                  xen_options="", dom0_options="", memory="3G", cpus=2, cpu="qemu64,+svm,+npt", iommu=False,
-                 accel="tcg,thread=multi", boot_timeout=300, life=3600, logs=None):
+                 accel="tcg,thread=multi", boot_timeout=300, life=3600, logs=None, kernel=None):
+        self._images = images.Images(products, hvm, kernel)
         self.logs = Path(logs or tempfile.mkdtemp(prefix="xen-iomemgrant-bench-"))
         self.logs.mkdir(parents=True, exist_ok=True)
         self._temporary_logs = logs is None
@@ -69,17 +71,15 @@ class Bench:
         self._qmp_socket = None
         self._qemu = None
         try:
-            self._start(xen, products, devices, ivshmem_size, hvm, xen_options, dom0_options, memory, cpus, cpu,
-                        iommu, accel, life)
+            self._start(xen, devices, ivshmem_size, xen_options, dom0_options, memory, cpus, cpu, iommu, accel, life)
             self._wait_for_dom0(boot_timeout)
         except BaseException:
             self.close()
             raise
 
-    def _start(self, xen, products, devices, ivshmem_size, hvm, xen_options, dom0_options, memory, cpus, cpu,
-               iommu, accel, life):
+    def _start(self, xen, devices, ivshmem_size, xen_options, dom0_options, memory, cpus, cpu, iommu, accel, life):
         d = self._directory
-        initrd = images.Images(products, hvm).dom0(d)
+        initrd = self._images.dom0(d)
         self.ivshmem_file = d / "ivshmem"
         with self.ivshmem_file.open("wb") as file:
             file.truncate(ivshmem_size)
@@ -93,7 +93,7 @@ class Bench:
             "-serial", f"unix:{d}/shell,server=on,wait=off",
             "-qmp", f"unix:{d}/qmp,server=on,wait=off",
             "-kernel", str(xen or images.stock_xen()), "-append", xen_line,
-            "-initrd", f"{images.vmlinux()} {dom0_line},{initrd}",
+            "-initrd", f"{self._images.kernel.vmlinux()} {dom0_line},{initrd}",
             "-device", "virtio-serial-pci,addr=1e.0,max_ports=31",
         ]
         for port in range(1, DOM0_PORTS + GUEST_PORTS + 1):

@@ -2,7 +2,7 @@
 """Initramfs images of dom0 and the guests, made of Debian packages' files.
 
 A base image holds only Debian's files; it is kept in the cache directory, keyed
-by the versions of the packages and by this folder's sources.  What is under test
+by the versions of the packages, the kernel and this folder's sources.  What is under test
 is laid over it as a second cpio archive, so that a new build of one program
 costs well under a second.
 """
@@ -10,7 +10,6 @@ costs well under a second.
 import glob
 import gzip
 import hashlib
-import lzma
 import os
 import re
 import shutil
@@ -20,13 +19,10 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-if __package__:
-    from .errors import BenchError
-else:
-    BenchError = SystemExit     # run as a program, see the end
+from .errors import BenchError
+from .kernel import CACHE, choose, write
 
 HERE = Path(__file__).resolve().parent
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xen-iomemgrant" / "bench"
 
 PACKAGES = ["busybox-static", "kmod", "udev", "xen-utils-4.17", "xenstore-utils"]
 
@@ -46,6 +42,8 @@ GUEST_MODULES = ["xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-privcmd", "xen
 # Present for tests that ask for them, not loaded.
 MORE_MODULES = ["xen-blkback", "xen-blkfront", "xen-netback", "xen-netfront", "xen-pciback",
                 "nvme", "e1000e", "uio_pci_generic", "loop"]
+# What depmod wants to read besides the modules.
+MODULE_LISTS = ["modules.builtin", "modules.builtin.modinfo", "modules.order"]
 HVM_FILES = [
     "/usr/lib/xen-4.17/boot/hvmloader",
     "/usr/libexec/xen-qemu-system-i386",
@@ -53,30 +51,6 @@ HVM_FILES = [
     "/usr/share/qemu/kvmvapic.bin", "/usr/share/qemu/keymaps/en-us",
 ]
 UDEV_RULES = ["50-udev-default.rules", "80-drivers.rules"]
-
-
-def kernel_release():
-    """The newest installed kernel; one whose headers are there too comes first."""
-    releases = [Path(p).name[len("vmlinuz-"):] for p in glob.glob("/boot/vmlinuz-*")]
-    releases = [r for r in releases if os.path.isdir(f"/lib/modules/{r}/kernel")]
-    if not releases:
-        raise BenchError("no kernel in /boot: install linux-image-amd64")
-    return max(releases, key=lambda r: (os.path.exists(f"/lib/modules/{r}/build"),
-                                        [int(n) for n in re.findall(r"\d+", r)]))
-
-
-def vmlinux():
-    """Debian's kernel unpacked: unpacking it under emulation takes seconds a boot."""
-    packed = Path(f"/boot/vmlinuz-{kernel_release()}")
-    data = packed.read_bytes()
-    out = CACHE / f"vmlinux-{hashlib.sha256(data).hexdigest()[:16]}"
-    if not out.exists():
-        start = data.find(b"\xfd7zXZ\x00")
-        if start < 0:
-            return packed
-        CACHE.mkdir(parents=True, exist_ok=True)
-        _write(out, lzma.LZMADecompressor().decompress(data[start:]))
-    return out
 
 
 def stock_xen():
@@ -87,8 +61,7 @@ def stock_xen():
     data = Path(packed).read_bytes()
     out = CACHE / f"xen-stock-{hashlib.sha256(data).hexdigest()[:16]}"
     if not out.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        _write(out, gzip.decompress(data))
+        write(out, gzip.decompress(data))
     return out
 
 
@@ -102,12 +75,6 @@ def boot_disk():
     disk = (modules / "boot.img").read_bytes() + core.read_bytes()
     core.unlink()
     return disk + b"\0" * (-len(disk) % (1 << 20))
-
-
-def _write(path, data):
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    temporary.write_bytes(data)
-    temporary.rename(path)
 
 
 class Archive:
@@ -200,18 +167,6 @@ def libraries(program):
     return re.findall(r"(/\S+) \(0x", found.stdout)
 
 
-def module_files(names):
-    """Module files needed for `names`, in the order of dependence."""
-    files = []
-    for name in names:
-        found = subprocess.run(["/sbin/modprobe", "-S", kernel_release(), "--show-depends", "--ignore-install", name],
-                               capture_output=True, text=True, check=False)
-        if found.returncode:
-            raise BenchError(f"no kernel module {name}: {found.stderr.strip()}")
-        files += [line.split()[1] for line in found.stdout.splitlines() if line.startswith("insmod")]
-    return list(dict.fromkeys(files))
-
-
 @dataclass
 class Products:
     """What is under test, by where it was built.  None: not there."""
@@ -221,13 +176,24 @@ class Products:
     programs: list = field(default_factory=list)   # more programs, put into /usr/bin
     files: list = field(default_factory=list)      # (file, path in both images)
 
+    def modules(self):
+        """Every kernel module among them."""
+        files = [self.module, *(file for file, _ in self.files)]
+        return [file for file in files if file and str(file).endswith(".ko")]
+
 
 class Images:
-    """Makes and caches the images; `dom0()` and `guest()` return paths."""
+    """Makes and caches the image of dom0, which holds the guests' image.
 
-    def __init__(self, products=None, hvm=False):
+    Raises if a module of `products` is built for another kernel than `kernel`, by default the bench's.
+    """
+
+    def __init__(self, products=None, hvm=False, kernel=None):
         self.products = products or Products()
         self.hvm = hvm
+        self.kernel = kernel or choose()
+        for module in self.products.modules():
+            self.kernel.check(module)
         CACHE.mkdir(parents=True, exist_ok=True)
 
     def dom0(self, directory):
@@ -235,9 +201,9 @@ class Images:
         guest = Path(directory) / "guest.cpio"
         guest.write_bytes(self._base("guest").read_bytes() + self._overlay("guest"))
         inner = Archive()
-        inner.file(vmlinux(), "/boot/vmlinux")
+        inner.file(self.kernel.vmlinux(), "/boot/vmlinux")
         if self.hvm:
-            inner.file(f"/boot/vmlinuz-{kernel_release()}", "/boot/vmlinuz")
+            inner.file(self.kernel.image, "/boot/vmlinuz")
             inner.put("/boot/grub.img", stat.S_IFREG | 0o644, boot_disk())
         inner.file(guest, "/boot/guest.cpio")
         out = Path(directory) / "dom0.cpio"
@@ -254,20 +220,19 @@ class Images:
         out = CACHE / f"{role}{'-hvm' if hvm else ''}-{self._key()}.cpio"
         if not out.exists():
             archive = self._dom0_base(hvm) if role == "dom0" else self._guest_base()
-            _write(out, archive.bytes())
+            write(out, archive.bytes())
         return out
 
-    @staticmethod
-    def _key():
-        versions = subprocess.run(["dpkg-query", "-W", *PACKAGES, f"linux-image-{kernel_release()}"],
-                                  capture_output=True, text=True, check=False).stdout
+    def _key(self):
+        versions = subprocess.run(["dpkg-query", "-W", *PACKAGES], capture_output=True, text=True, check=False).stdout
         digest = hashlib.sha256(versions.encode())
+        image = self.kernel.image.stat()
+        digest.update(f"{self.kernel} {image.st_size} {image.st_mtime_ns}".encode())
         for source in sorted(HERE.glob("init.*")) + [HERE / "agent.c", HERE / "images.py"]:
             digest.update(source.read_bytes())
         return digest.hexdigest()[:16]
 
-    @staticmethod
-    def _common_base(role, modules):
+    def _common_base(self, role, modules):
         archive = Archive()
         for directory in ("/proc", "/sys", "/dev", "/root", "/etc", "/var/log", "/var/lib", "/run",
                           "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib64"):
@@ -296,11 +261,10 @@ class Images:
         for rule in UDEV_RULES:
             archive.file(f"/lib/udev/rules.d/{rule}", f"/usr/lib/udev/rules.d/{rule}")
         archive.directory("/etc/udev")
-        release = kernel_release()
-        for file in module_files(modules + MORE_MODULES):
-            archive.file(file, _canonical(file))
-        for name in ("modules.builtin", "modules.builtin.modinfo", "modules.order"):
-            archive.file(f"/lib/modules/{release}/{name}", f"/usr/lib/modules/{release}/{name}")
+        for file in self.kernel.module_files(modules + MORE_MODULES):
+            archive.file(file, _canonical(self.kernel.installed_as(file)))
+        for name in MODULE_LISTS:
+            archive.file(self.kernel.modules / name, f"/usr/lib/modules/{self.kernel.release}/{name}")
         return archive
 
     def _dom0_base(self, hvm):
@@ -337,40 +301,35 @@ class Images:
             archive.program(program, f"/usr/bin/{Path(program).name}")
         for file, path in products.files:
             (archive.program if os.access(file, os.X_OK) else archive.file)(file, _canonical(path))
-        release = kernel_release()
         if products.module:
-            archive.file(products.module, f"/usr/lib/modules/{release}/extra/xen_iomemgrant.ko")
+            archive.file(products.module, f"/usr/lib/modules/{self.kernel.release}/extra/xen_iomemgrant.ko")
             if role == "dom0":
                 archive.text("/etc/bench.d/module", "modprobe xen_iomemgrant || echo 'bench: no xen_iomemgrant'\n")
-        self._depmod(archive, role, release)
+        self._depmod(archive, role)
         return archive.bytes()
 
-    def _depmod(self, archive, role, release):
+    def _depmod(self, archive, role):
         """Module lists for base and product modules together."""
         modules = DOM0_MODULES if role == "dom0" else GUEST_MODULES
         root = CACHE / f"depmod-{os.getpid()}"
         shutil.rmtree(root, ignore_errors=True)
-        tree = root / "lib" / "modules" / release
+        tree = root / "lib" / "modules" / self.kernel.release
         tree.mkdir(parents=True)
-        for file in module_files(modules + MORE_MODULES):
-            to = root / file.lstrip("/")
+        for file in self.kernel.module_files(modules + MORE_MODULES):
+            to = root / self.kernel.installed_as(file).relative_to("/")
             to.parent.mkdir(parents=True, exist_ok=True)
             to.symlink_to(file)
-        for name in ("modules.builtin", "modules.builtin.modinfo", "modules.order"):
-            (tree / name).symlink_to(f"/lib/modules/{release}/{name}")
-        prefix = f"usr/lib/modules/{release}/"
+        for name in MODULE_LISTS:
+            (tree / name).symlink_to(self.kernel.modules / name)
+        prefix = f"usr/lib/modules/{self.kernel.release}/"
         for name, (mode, data) in archive.entries.items():
             if name.startswith(prefix) and stat.S_ISREG(mode):
                 to = tree / name[len(prefix):]
                 to.parent.mkdir(parents=True, exist_ok=True)
                 to.write_bytes(data)
-        subprocess.run(["/sbin/depmod", "-b", root, release], check=True)
+        subprocess.run(["/sbin/depmod", "-b", root, self.kernel.release], check=True)
         for file in tree.glob("modules.*"):
             if not file.is_symlink():
                 archive.file(file, f"/{prefix}{file.name}")
         shutil.rmtree(root)
 
-
-if __name__ == "__main__":
-    # `images.py --headers`: the headers to build the module with that the images hold.
-    print(f"/lib/modules/{kernel_release()}/build")
