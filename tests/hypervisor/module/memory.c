@@ -72,13 +72,20 @@ fault:
 	return -EFAULT;
 }
 
+#ifndef HAVE_VM_FLAGS_SET
+static void vm_flags_set(struct vm_area_struct *vma, unsigned long flags)
+{
+	vma->vm_flags |= flags;
+}
+#endif
+
 int hvtest_mmap_frames(struct vm_area_struct *vma)
 {
 	unsigned long nr = vma_pages(vma), i;
 	int err, rc = 0;
 
 	/* No VM_DONTCOPY: a forked child is meant to inherit the entries. */
-	vma->vm_flags |= VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP;
+	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
 	vma->vm_page_prot = pgprot_noncached(vma->vm_page_prot);
 	if (!xen_pv_domain())
 		return io_remap_pfn_range(vma, vma->vm_start, vma->vm_pgoff, nr * PAGE_SIZE,

@@ -135,11 +135,11 @@ static void op_pte(struct program *p, struct line *l, u64 *arg, u64 *out)
 			return;
 		entry = pud = pud_offset(p4d, arg[0]);
 		if (arg[1] < 3) {
-			if (!pud_present(*pud) || pud_large(*pud))
+			if (!pud_present(*pud) || pud_leaf(*pud))
 				return;
 			entry = pmd = pmd_offset(pud, arg[0]);
 			if (arg[1] < 2) {
-				if (!pmd_present(*pmd) || pmd_large(*pmd))
+				if (!pmd_present(*pmd) || pmd_leaf(*pmd))
 					return;
 				entry = pte_offset_kernel(pmd, arg[0]);
 			}
