@@ -53,3 +53,15 @@ def test_every_domain_runs_the_kernel_that_modules_are_built_for(bench, guest):
     release = choose().release
     assert bench.dom0("uname -r").out.strip() == release
     assert guest.run("uname -r").out.strip() == release
+
+
+@pytest.mark.extra_guest
+def test_a_guest_can_be_without_the_module(bench):
+    guest = bench.start_guest("bare", "pv", module=False)
+    try:
+        assert guest.run("modprobe xen_iomemgrant").rc == 1
+        answer = guest.run("xen-iomemagent list")
+        assert (answer.rc, answer.out) == (9, "")
+        assert answer.err.endswith(" is missing [no-module]\nhint: modprobe xen_iomemgrant\n")
+    finally:
+        bench.forget("bare")
