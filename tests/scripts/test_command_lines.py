@@ -19,7 +19,7 @@ def executables():
         files = listed.stdout.splitlines()
     else:
         files = [str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if ".git" not in path.parts]
-    return sorted(name for name in files if not name.startswith(("build", "debian/")) and
+    return sorted(name for name in files if not name.startswith(("build", "debian/", "findings/")) and
                   (ROOT / name).is_file() and os.access(ROOT / name, os.X_OK))
 
 
