@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The one file that sees libxenctrl, whose ABI changes with every Xen.  Contract of that library:
-// -1 or NULL with errno, counts otherwise; xc_domain_getinfo() answers with the next domain when
-// there is none of the number asked for.
+// This is the one file that sees libxenctrl, whose ABI changes with every Xen; it keeps to what 4.17
+// and all later releases have.  A function of that library returns -1 or NULL with errno, or a count.
+// xc_domain_getinfolist() starts with the next domain when no domain has the number asked for.
 #include <iomemgrant/real.h>
 
 #include <algorithm>
@@ -28,9 +28,9 @@ namespace
 
 using XcHandle = std::unique_ptr<xc_interface, Releaser<xc_interface_close>>;
 
-DomainType type_of(const xc_dominfo_t& info)
+DomainType type_of(const xc_domaininfo_t& info)
 {
-	if (!info.hvm)
+	if (!(info.flags & XEN_DOMINF_hvm_guest))
 		return DomainType::pv;
 	// A PVH guest has a local APIC and nothing else of a PC.
 	const auto emulated = info.arch_config.emulation_flags;
@@ -38,18 +38,19 @@ DomainType type_of(const xc_dominfo_t& info)
 									 : DomainType::pvh;
 }
 
-DomainInfo decode(const xc_dominfo_t& info)
+DomainInfo decode(const xc_domaininfo_t& info)
 {
+	const auto reason = info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
 	DomainInfo domain;
-	domain.id = Domid(static_cast<std::uint16_t>(info.domid));
+	domain.id = Domid(info.domain);
 	Uuid::Bytes uuid;
 	std::copy(std::begin(info.handle), std::end(info.handle), uuid.begin());
 	domain.uuid = Uuid(uuid);
 	domain.type = type_of(info);
-	domain.dying = info.dying;
-	domain.paused = info.paused;
-	domain.shutdown = info.shutdown;
-	domain.suspended = info.shutdown && info.shutdown_reason == SHUTDOWN_suspend;
+	domain.dying = info.flags & XEN_DOMINF_dying;
+	domain.paused = info.flags & XEN_DOMINF_paused;
+	domain.shutdown = info.flags & XEN_DOMINF_shutdown;
+	domain.suspended = domain.shutdown && reason == SHUTDOWN_suspend;
 	return domain;
 }
 
@@ -93,12 +94,11 @@ public:
 
 	std::optional<DomainInfo> domain(Domid id) override
 	{
-		xc_dominfo_t info{};
-		const int count = xc_domain_getinfo(handle_.get(), id.value(), 1, &info);
-		const int errnum = errno;
-		if (count < 0 && errnum != ESRCH)
-			throw Error::from_errno(errnum, fmt::format("look up domain {}", id.value()));
-		if (count < 1 || info.domid != id.value())
+		xc_domaininfo_t info{};
+		const int count = xc_domain_getinfolist(handle_.get(), id.value(), 1, &info);
+		if (count < 0)
+			throw Error::from_errno(errno, fmt::format("look up domain {}", id.value()));
+		if (count < 1 || info.domain != id.value())
 			return std::nullopt;
 		return decode(info);
 	}
@@ -106,21 +106,20 @@ public:
 	std::vector<DomainInfo> domains() override
 	{
 		std::vector<DomainInfo> found;
-		xc_dominfo_t info[64];
+		xc_domaininfo_t info[64];
 		std::uint32_t next = 0;
 		while (true) {
 			const int count =
-				xc_domain_getinfo(handle_.get(), next, std::size(info), info);
-			const int errnum = errno;
-			if (count < 0 && errnum != ESRCH)
-				throw Error::from_errno(errnum, "list domains");
+				xc_domain_getinfolist(handle_.get(), next, std::size(info), info);
+			if (count < 0)
+				throw Error::from_errno(errno, "list domains");
 			for (int i = 0; i < count; i++) {
-				if (info[i].domid < Domid::first_reserved)
+				if (info[i].domain < Domid::first_reserved)
 					found.push_back(decode(info[i]));
 			}
 			if (count < static_cast<int>(std::size(info)))
 				return found;
-			next = info[count - 1].domid + 1;
+			next = info[count - 1].domain + 1U;
 		}
 	}
 
