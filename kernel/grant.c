@@ -31,7 +31,6 @@
  * take no lock but entry.c's, so that removing them under grants_lock cannot hang.
  */
 #include <linux/bitmap.h>
-#include <linux/poll.h>
 #include <linux/sched/signal.h>
 
 #include <xen/grant_table.h>
@@ -46,13 +45,11 @@ LIST_HEAD(grants);			/* grants_lock; in order of id */
 static u32 nr_grants;			/* grants_lock */
 static u32 nr_refs;			/* grants_lock */
 static unsigned long retry_delay;	/* grants_lock */
-static u64 generation;			/* grants_lock; read without */
-static DECLARE_WAIT_QUEUE_HEAD(generation_wait);
 
 static void retry_work(struct work_struct *work);
 static DECLARE_DELAYED_WORK(retry, retry_work);
 
-/* ------------------------------------------------------------ state and news */
+/* --------------------------------------------------------------------- state */
 
 u32 grant_state(const struct grant *g)
 {
@@ -78,29 +75,11 @@ u32 grant_nr_mapped(const struct grant *g)
 	return nr;
 }
 
-u64 grant_generation(void)
-{
-	return READ_ONCE(generation);
-}
-
-__poll_t grant_poll(struct file *file, struct poll_table_struct *wait, u64 seen)
-{
-	poll_wait(file, &generation_wait, wait);
-	return grant_generation() != seen ? EPOLLIN | EPOLLRDNORM | EPOLLPRI : 0;
-}
-
-static void announce(void)
-{
-	lockdep_assert_held(&grants_lock);
-	WRITE_ONCE(generation, generation + 1);
-	wake_up_interruptible(&generation_wait);
-}
-
 static void announce_state(struct grant *g)
 {
 	sysfs_notify(&g->dev.kobj, NULL, "state");
 	kobject_uevent(&g->dev.kobj, KOBJ_CHANGE);
-	announce();
+	grant_announce();
 }
 
 /* -------------------------------------------------------------------- ending */
@@ -114,7 +93,7 @@ static void grant_finish(struct grant *g)
 	device_del(&g->dev);
 	bar_put(g->hold, false);
 	g->hold = NULL;
-	announce();
+	grant_announce();
 	wake_up_all(&g->wait);
 	put_device(&g->dev);
 	module_put(THIS_MODULE);
@@ -207,18 +186,27 @@ static struct grant *grant_find(u64 id)
 	return NULL;
 }
 
+/* The grant @id, which the file @owner has made or whose caller may touch any grant. */
+int grant_find_owned(u64 id, const void *owner, struct grant **out)
+{
+	struct grant *g = grant_find(id);
+
+	if (!g)
+		return -ENOENT;
+	if (g->owner != owner && !capable(CAP_SYS_RAWIO))
+		return -EPERM;
+	*out = g;
+	return 0;
+}
+
 int grant_end(u64 id, bool wait, const void *owner, u16 *state)
 {
 	struct grant *g;
-	int rc = 0;
+	int rc;
 
 	mutex_lock(&grants_lock);
-	g = grant_find(id);
-	if (!g) {
-		rc = -ENOENT;
-	} else if (g->owner != owner && !capable(CAP_SYS_RAWIO)) {
-		rc = -EPERM;
-	} else {
+	rc = grant_find_owned(id, owner, &g);
+	if (!rc) {
 		get_device(&g->dev);
 		if (!grant_start_end(g))
 			rc = -EBUSY;
@@ -341,6 +329,9 @@ int grant_check_overlap(const struct grant *new)
 			continue;
 		if (g->domid == new->domid || !(new->flags & IOMEMGRANT_SHARE))
 			return -EEXIST;
+		/* One page mapped with two cache types has no defined behaviour. */
+		if (g->cache != new->cache)
+			return -EMEDIUMTYPE;
 	}
 	return 0;
 }
@@ -354,7 +345,7 @@ void grant_register(struct grant *g)
 	list_add_tail(&g->node, &grants);
 	nr_grants++;
 	nr_refs += g->nr_refs;
-	announce();
+	grant_announce();
 }
 
 u32 grant_refs_held(void)

@@ -4,6 +4,7 @@
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 
 #include "iomemgrant.h"
@@ -32,17 +33,21 @@ static void fill_entry(const struct grant *g, struct iomemgrant_entry *e)
 	e->subsystem_vendor = g->subsystem_vendor;
 	e->subsystem_device = g->subsystem_device;
 	memcpy(e->uuid, g->uuid.b, sizeof(e->uuid));
+	e->age = ktime_get_boottime_ns() - g->made;
+	e->cache = g->cache;
+	grant_label_copy(g, e->label);
 }
 
 int grant_list(struct iomemgrant_list *list)
 {
 	struct iomemgrant_entry *entries = NULL;
-	u32 room, nr_refs, nr, filled, i;
+	u32 room, nr_refs, nr, filled, known, i;
 	struct grant *g;
 	int rc = 0;
 
-	if (list->reserved || (list->nr && list->entry_size < sizeof(*entries)))
+	if (list->reserved || (list->nr && list->entry_size < IOMEMGRANT_ENTRY_SIZE_1))
 		return -EINVAL;
+	known = min_t(u32, list->entry_size, sizeof(*entries));
 again:
 	grant_count(&room, &nr_refs);
 	room = min(list->nr, room);
@@ -70,9 +75,8 @@ again:
 	for (i = 0; i < filled && !rc; i++) {
 		u64 at = list->entries + (u64)i * list->entry_size;
 
-		if (copy_to_user(u64_to_user_ptr(at), &entries[i], sizeof(*entries)) ||
-		    clear_user(u64_to_user_ptr(at + sizeof(*entries)),
-			       list->entry_size - sizeof(*entries)))
+		if (copy_to_user(u64_to_user_ptr(at), &entries[i], known) ||
+		    clear_user(u64_to_user_ptr(at + known), list->entry_size - known))
 			rc = -EFAULT;
 	}
 	kvfree(entries);

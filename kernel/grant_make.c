@@ -26,17 +26,14 @@ static void grant_release(struct device *dev)
 	kfree(g);
 }
 
-/*
- * Ids are the milliseconds since boot when that is more than the last one plus
- * one, so that they are not used again after the module was loaded again.
- */
-static u64 new_id(void)
+/* The module counts from 1 when it is loaded: the caller knows what was used before. */
+static u64 new_id(u64 min_id)
 {
-	static u64 next_id;
+	static u64 last_id;
 
 	lockdep_assert_held(&grants_lock);
-	next_id = max(next_id + 1, ktime_to_ms(ktime_get_boottime()) + 0ULL);
-	return next_id;
+	last_id = max(last_id, min_id) + 1;
+	return last_id;
 }
 
 static struct grant *grant_alloc(const struct iomemgrant_grant *rq, struct pci_dev *pdev)
@@ -55,6 +52,8 @@ static struct grant *grant_alloc(const struct iomemgrant_grant *rq, struct pci_d
 	g->length = rq->length;
 	g->flags = rq->flags;
 	g->allow = rq->allow;
+	g->cache = rq->cache;
+	strscpy(g->label, rq->label, sizeof(g->label));
 	g->domid = rq->domid;
 	g->segment = rq->segment;
 	g->bus = rq->bus;
@@ -66,6 +65,7 @@ static struct grant *grant_alloc(const struct iomemgrant_grant *rq, struct pci_d
 	g->subsystem_device = pdev->subsystem_device;
 	g->uid = from_kuid(&init_user_ns, current_uid());
 	g->created = ktime_get_real_ns();
+	g->made = ktime_get_boottime_ns();
 	g->pdev = pci_dev_get(pdev);
 	init_waitqueue_head(&g->wait);
 	device_initialize(&g->dev);
@@ -146,7 +146,7 @@ static int grant_install(struct grant *g, const struct iomemgrant_grant *rq,
 		return rc;
 	g->pages.start = g->hold->window.start + rq->offset;
 	g->pages.length = rq->length;
-	rc = grant_check_overlap(g);
+	rc = grant_check_overlap(g) ?: grant_label_check(g, g->label);
 	if (rc)
 		goto put;
 	/* Last of the checks: nothing is granted that could never be mapped. */
@@ -156,7 +156,7 @@ static int grant_install(struct grant *g, const struct iomemgrant_grant *rq,
 	rc = take_refs(g);
 	if (rc)
 		goto put;
-	g->id = new_id();
+	g->id = new_id(rq->min_id);
 	g->owner = rq->flags & IOMEMGRANT_PERSIST ? NULL : owner;
 	rc = dev_set_name(&g->dev, "grant%llu", g->id);
 	rc = rc ?: device_add(&g->dev);
@@ -189,7 +189,10 @@ static int check_request(const struct iomemgrant_grant *rq)
 			  IOMEMGRANT_ALLOW_MSIX | IOMEMGRANT_ALLOW_SHARED_PAGE |
 			  IOMEMGRANT_ALLOW_CRITICAL | IOMEMGRANT_ALLOW_DECODE_OFF;
 
-	if (rq->flags & ~flags || rq->allow & ~allow || rq->reserved)
+	if (rq->flags & ~flags || rq->allow & ~allow || rq->reserved || rq->reserved2)
+		return -EINVAL;
+	if (rq->min_id > IOMEMGRANT_MIN_ID_MAX || rq->cache > IOMEMGRANT_CACHE_WC ||
+	    !grant_label_valid(rq->label))
 		return -EINVAL;
 	if (!xen_initial_domain())
 		return -ENODEV;

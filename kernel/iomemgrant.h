@@ -4,7 +4,8 @@
  *
  *	main        module, ioctls            probe      what Xen can do
  *	grant       grants of this domain     grant_make how one comes to be
- *	grant_list  LIST                      entry      Xen's marks in grants
+ *	grant_label names of grants           grant_list LIST
+ *	grant_news  poll()                    entry      Xen's marks in grants
  *	pci         may a BAR be granted      pci_hold   keeps it as it is
  *	pci_watch   what befalls it           death      ends grants of the dead
  *	lost        tells guests              sysfs      class iomemgrant
@@ -146,6 +147,7 @@ struct grant {
 	bool ending;			/* grants_lock: end was asked for */
 	bool lost;			/* grants_lock: what it was made of left */
 	bool told;			/* grants_lock: and the guest was told so */
+	char label[IOMEMGRANT_LABEL_SIZE];	/* grants_lock; empty: none */
 	const void *owner;		/* grants_lock: the file, or NULL */
 	wait_queue_head_t wait;		/* woken when the last reference is free */
 
@@ -154,11 +156,13 @@ struct grant {
 	u64 offset;
 	u64 length;
 	struct byte_range pages;
-	u64 created;
+	u64 created;			/* wall clock */
+	u64 made;			/* CLOCK_BOOTTIME */
 	grant_ref_t first_ref;
 	u32 nr_refs;
 	u32 flags;
 	u32 allow;
+	u32 cache;
 	u32 uid;
 	domid_t domid;
 	u16 segment;
@@ -178,13 +182,13 @@ struct grant {
 void grant_register(struct grant *g);
 u32 grant_refs_held(void);
 int grant_check_overlap(const struct grant *new);
+/* Caller holds grants_lock.  -EPERM: another file made it, and the caller may not touch all. */
+int grant_find_owned(u64 id, const void *owner, struct grant **g);
 int grant_end(u64 id, bool wait, const void *owner, u16 *state);
 void grant_end_owner(const void *owner);
 void grant_count(u32 *nr_grants, u32 *nr_refs);
 u32 grant_state(const struct grant *g);
 u32 grant_nr_mapped(const struct grant *g);
-u64 grant_generation(void);
-__poll_t grant_poll(struct file *file, struct poll_table_struct *wait, u64 seen);
 /* Both: caller holds grants_lock.  Kept: grants with a bit of @allow, and those of @domid. */
 void grant_lose(const struct bar_hold *hold, u32 allow, int domid);
 void grant_retry_soon(void);
@@ -194,10 +198,18 @@ bool grant_any(void);
 int grant_init(void);
 void grant_exit(void);
 
-/* ---------------------------------------------- grant_make.c, grant_list.c */
+/* ------------------------ grant_make.c, grant_label.c, grant_list.c, grant_news.c */
 
 int grant_create(struct iomemgrant_grant *request, const void *owner);
+bool grant_label_valid(const char *label);
+/* Caller holds grants_lock.  -EALREADY: another grant of the same guest has it. */
+int grant_label_check(const struct grant *own, const char *label);
+void grant_label_copy(const struct grant *g, char *label);	/* IOMEMGRANT_LABEL_SIZE bytes */
+int grant_label_set(const struct iomemgrant_label *request, const void *owner);
 int grant_list(struct iomemgrant_list *list);
+void grant_announce(void);		/* caller holds grants_lock */
+u64 grant_generation(void);
+__poll_t grant_poll(struct file *file, struct poll_table_struct *wait, u64 seen);
 void grant_room(struct iomemgrant_info *info);
 
 /* ----------------------------------------------------------------- death.c */

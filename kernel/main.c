@@ -149,7 +149,14 @@ static void take_back(unsigned int cmd, struct iomemgrant_file *owner, void *arg
 /* What this module knows of an argument; the command has the size of the first one. */
 static size_t size_known(unsigned int cmd)
 {
-	return cmd == IOMEMGRANT_IOC_INFO ? sizeof(struct iomemgrant_info) : _IOC_SIZE(cmd);
+	switch (cmd) {
+	case IOMEMGRANT_IOC_INFO:
+		return sizeof(struct iomemgrant_info);
+	case IOMEMGRANT_IOC_GRANT:
+		return sizeof(struct iomemgrant_grant);
+	default:
+		return _IOC_SIZE(cmd);
+	}
 }
 
 static long iomemgrant_ioctl(struct file *filp, unsigned int cmd, unsigned long address)
@@ -161,6 +168,7 @@ static long iomemgrant_ioctl(struct file *filp, unsigned int cmd, unsigned long 
 		struct iomemgrant_info info;
 		struct iomemgrant_grant grant;
 		struct iomemgrant_end end;
+		struct iomemgrant_label label;
 		struct iomemgrant_list list;
 		struct iomemgrant_map map;
 	} arg;
@@ -172,6 +180,7 @@ static long iomemgrant_ioctl(struct file *filp, unsigned int cmd, unsigned long 
 	case IOMEMGRANT_IOC_LIST:
 	case IOMEMGRANT_IOC_GRANT:
 	case IOMEMGRANT_IOC_END:
+	case IOMEMGRANT_IOC_LABEL:
 	case IOMEMGRANT_IOC_MAP:
 	case IOMEMGRANT_IOC_UNMAP:
 		break;
@@ -203,6 +212,9 @@ static long iomemgrant_ioctl(struct file *filp, unsigned int cmd, unsigned long 
 		break;
 	case IOMEMGRANT_IOC_END:
 		rc = do_end(file, &arg.end);
+		break;
+	case IOMEMGRANT_IOC_LABEL:
+		rc = grant_label_set(&arg.label, file);
 		break;
 	case IOMEMGRANT_IOC_MAP:
 		rc = do_map(file, &arg.map);

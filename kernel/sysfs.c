@@ -60,6 +60,7 @@ GRANT_ATTR(persistent, 0444, "%u", !!(g->flags & IOMEMGRANT_PERSIST));
 GRANT_ATTR(order, 0444, "%u", 0);
 GRANT_ATTR(uid, 0444, "%u", g->uid);
 GRANT_ATTR(created, 0444, "%llu", g->created);
+GRANT_ATTR(cache, 0444, "%s", g->cache == IOMEMGRANT_CACHE_WC ? "wc" : "uc");
 GRANT_ATTR(address, 0400, "%#llx", g->pages.start);
 
 static ssize_t show_uuid(char *buf, const uuid_t *uuid)
@@ -72,6 +73,15 @@ static ssize_t grant_uuid_show(struct device *dev, struct device_attribute *attr
 	return show_uuid(buf, &to_grant(dev)->uuid);
 }
 static struct device_attribute grant_attr_uuid = __ATTR(uuid, 0444, grant_uuid_show, NULL);
+
+static ssize_t grant_label_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	char label[IOMEMGRANT_LABEL_SIZE];
+
+	grant_label_copy(to_grant(dev), label);
+	return sysfs_emit(buf, "%s\n", label[0] ? label : "-");
+}
+static struct device_attribute grant_attr_label = __ATTR(label, 0444, grant_label_show, NULL);
 
 static ssize_t grant_mapped_refs_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -99,9 +109,11 @@ static struct attribute *grant_attrs[] = {
 	&grant_attr_address.attr,
 	&grant_attr_bar.attr,
 	&grant_attr_bus_master.attr,
+	&grant_attr_cache.attr,
 	&grant_attr_created.attr,
 	&grant_attr_domid.attr,
 	&grant_attr_first_ref.attr,
+	&grant_attr_label.attr,
 	&grant_attr_length.attr,
 	&grant_attr_mapped_refs.attr,
 	&grant_attr_nr_refs.attr,

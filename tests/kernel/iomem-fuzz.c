@@ -47,6 +47,7 @@
 static const unsigned int commands[] = {
 	IOMEMGRANT_IOC_INFO, IOMEMGRANT_IOC_LIST, IOMEMGRANT_IOC_GRANT,
 	IOMEMGRANT_IOC_END,  IOMEMGRANT_IOC_MAP,  IOMEMGRANT_IOC_UNMAP,
+	IOMEMGRANT_IOC_LABEL,
 };
 
 static struct iomemgrant_grant good_grant;
@@ -131,14 +132,15 @@ static void one_ioctl(struct thread *t)
 {
 	uintptr_t room = (uintptr_t)ARENA + rnd(t, 8) * PAGE;
 	union {
-		unsigned char bytes[128];
+		unsigned char bytes[sizeof(struct iomemgrant_grant) + 8];
 		struct iomemgrant_grant grant;
 		struct iomemgrant_map map;
 		struct iomemgrant_end end;
+		struct iomemgrant_label label;
 		struct iomemgrant_list list;
 		uint32_t size;
 	} arg;
-	unsigned int command = commands[rnd(t, 6)], i, spoils = rnd(t, 2) ? 0 : 1 + rnd(t, 4);
+	unsigned int command = commands[rnd(t, sizeof(commands) / sizeof(commands[0]))], i, spoils = rnd(t, 2) ? 0 : 1 + rnd(t, 4);
 	void *pointer = &arg;
 
 	if (rnd(t, 40) == 0)
@@ -163,6 +165,10 @@ static void one_ioctl(struct thread *t)
 	case IOMEMGRANT_IOC_UNMAP:
 		arg.end.id = ids[rnd(t, 16)];
 		break;
+	case IOMEMGRANT_IOC_LABEL:
+		arg.label.id = ids[rnd(t, 16)];
+		arg.label.label[0] = "ab-"[rnd(t, 3)];
+		break;
 	case IOMEMGRANT_IOC_LIST:
 		arg.list.nr = rnd(t, 9);
 		arg.list.entries = room;
@@ -170,7 +176,7 @@ static void one_ioctl(struct thread *t)
 		break;
 	}
 	for (i = 0; i < spoils; i++)
-		spoil(t, arg.bytes, _IOC_SIZE(command) < 128 ? _IOC_SIZE(command) + 1 : 128);
+		spoil(t, arg.bytes, arg.size && arg.size < sizeof(arg) ? arg.size + 1 : sizeof(arg));
 	/* A grant that outlives its file is ended below, one held by nobody else never waits. */
 	if (rnd(t, 100) == 0)
 		pointer = (void *)(uintptr_t)odd_number(t);

@@ -119,6 +119,102 @@ static void info_sizes(int fd)
 	      info.refs_left <= (info.max_frames - info.headroom) * info.refs_per_frame);
 }
 
+/* GRANT and LIST have grown, too. */
+static void grant_sizes(int fd, const struct target *t)
+{
+	struct { unsigned char bytes[IOMEMGRANT_ENTRY_SIZE_1], after[8]; } old;
+	struct iomemgrant_list list = { .size = sizeof(list), .nr = 1 };
+	struct iomemgrant_grant g = request(t, 0, PAGE);
+
+	g.min_id = IOMEMGRANT_MIN_ID_MAX + 1;
+	CHECK_ERRNO("a min_id that leaves no room", try_grant(fd, g), EINVAL);
+	g = request(t, 0, PAGE);
+	g.cache = 2;
+	CHECK_ERRNO("a cache type that is not there", try_grant(fd, g), EINVAL);
+	g = request(t, 0, PAGE);
+	g.reserved2 = 1;
+	CHECK_ERRNO("second reserved field", try_grant(fd, g), EINVAL);
+	g = request(t, 0, PAGE);
+	memset(g.label, 'x', sizeof(g.label));
+	CHECK_ERRNO("a label without an end", try_grant(fd, g), EINVAL);
+	strcpy(g.label, "a b");
+	CHECK_ERRNO("a label with a blank", try_grant(fd, g), EINVAL);
+	if (!hypervisor_can(fd)) {
+		SKIP("grant of the first size", "this Xen has no GNTMAP_iomem_map");
+		return;
+	}
+	g = request(t, 0, PAGE);
+	g.size = IOMEMGRANT_GRANT_SIZE_1;
+	g.min_id = ~0ULL;
+	strcpy(g.label, "unseen");
+	CHECK_ERRNO("grant of the first size", call(fd, IOMEMGRANT_IOC_GRANT, &g), 0);
+	memset(&old, 0x5a, sizeof(old));
+	list.entries = (uintptr_t)&old;
+	list.entry_size = sizeof(old.bytes);
+	CHECK_ERRNO("list with entries of the first size", call(fd, IOMEMGRANT_IOC_LIST, &list), 0);
+	CHECK("ends at its size", old.after[0] == 0x5a && !memcmp(old.bytes, &g.id, sizeof(g.id)));
+	end_grant(fd, g.id);
+}
+
+/* The last entry of the list. */
+static struct iomemgrant_entry entry_of_last(int fd)
+{
+	static struct iomemgrant_entry entries[256];
+	struct iomemgrant_list list = {
+		.size = sizeof(list),
+		.nr = 256,
+		.entries = (uintptr_t)entries,
+		.entry_size = sizeof(entries[0]),
+	};
+
+	if (call(fd, IOMEMGRANT_IOC_LIST, &list) || !list.nr || list.nr > 256)
+		memset(&entries[0], 0, sizeof(entries[0]));
+	return entries[list.nr && list.nr <= 256 ? list.nr - 1 : 0];
+}
+
+static int set_label(int fd, uint64_t id, const char *text)
+{
+	struct iomemgrant_label label = { .size = sizeof(label), .id = id };
+
+	strncpy(label.label, text, sizeof(label.label));
+	return call(fd, IOMEMGRANT_IOC_LABEL, &label);
+}
+
+static void labels(int fd, const struct target *t)
+{
+	struct iomemgrant_grant one = request(t, 0, PAGE), two = request(t, PAGE, PAGE);
+	struct iomemgrant_label label = { .size = sizeof(label), .reserved = 1 };
+	struct iomemgrant_entry e;
+
+	CHECK_ERRNO("label of nothing", set_label(fd, 1ULL << 60, "x"), ENOENT);
+	CHECK_ERRNO("label, reserved field", call(fd, IOMEMGRANT_IOC_LABEL, &label), EINVAL);
+	if (!hypervisor_can(fd)) {
+		SKIP("labels", "this Xen has no GNTMAP_iomem_map");
+		return;
+	}
+	strcpy(one.label, "first");
+	one.cache = IOMEMGRANT_CACHE_WC;
+	CHECK_ERRNO("grant with a label", call(fd, IOMEMGRANT_IOC_GRANT, &one), 0);
+	e = entry_of_last(fd);
+	CHECK("label, cache and age are listed",
+	      e.id == one.id && !strcmp(e.label, "first") && e.cache == IOMEMGRANT_CACHE_WC &&
+	      e.age < 60000000000ULL && !e.lost_reason && !e.changes && !e.reserved2);
+	strcpy(two.label, "first");
+	CHECK_ERRNO("the same label again", try_grant(fd, two), EALREADY);
+	two.label[0] = 0;
+	two.min_id = one.id + 100;
+	CHECK_ERRNO("grant without a label", call(fd, IOMEMGRANT_IOC_GRANT, &two), 0);
+	CHECK("its id is larger than min_id", two.id > two.min_id);
+	CHECK_ERRNO("the label of another grant", set_label(fd, two.id, "first"), EALREADY);
+	CHECK_ERRNO("a bad label", set_label(fd, two.id, "-x"), EINVAL);
+	CHECK_ERRNO("a label of its own", set_label(fd, two.id, "second"), 0);
+	CHECK("the new label is listed", !strcmp(entry_of_last(fd).label, "second"));
+	CHECK_ERRNO("the label is taken away", set_label(fd, two.id, ""), 0);
+	CHECK("none is listed", !entry_of_last(fd).label[0]);
+	end_grant(fd, two.id);
+	end_grant(fd, one.id);
+}
+
 static unsigned int nr_refs_held(int fd)
 {
 	struct iomemgrant_info info = { .size = sizeof(info) };
@@ -232,6 +328,8 @@ void grant_cases(const struct target *t)
 	bad_structures(fd, t);
 	bad_targets(fd, t);
 	grant_and_end(fd, t);
+	grant_sizes(fd, t);
+	labels(fd, t);
 	lists(fd, t);
 	owners(t);
 	close(fd);

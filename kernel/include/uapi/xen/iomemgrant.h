@@ -89,6 +89,13 @@ struct iomemgrant_info {
 #define IOMEMGRANT_ALLOW_CRITICAL	(1U << 4) /* checked by user space only */
 #define IOMEMGRANT_ALLOW_DECODE_OFF	(1U << 5)
 
+/* Values of iomemgrant_grant.cache. */
+#define IOMEMGRANT_CACHE_UC	0 /* uncached */
+#define IOMEMGRANT_CACHE_WC	1 /* write-combining */
+
+#define IOMEMGRANT_MIN_ID_MAX	((1ULL << 53) - 1) /* every id is exact as a double */
+#define IOMEMGRANT_LABEL_SIZE	64 /* bytes of a label with its NUL */
+
 /**
  * struct iomemgrant_grant - grant pages of a BAR to a domain
  * @size:      IN  sizeof(struct iomemgrant_grant)
@@ -104,11 +111,23 @@ struct iomemgrant_info {
  * @refs:      IN  address of __u32[@nr_refs] to fill with the references, or 0
  * @nr_refs:   IN  room at @refs; OUT references made, one a page
  * @first_ref: OUT first reference; the references are consecutive
- * @id:        OUT names the grant until the machine reboots; never used twice
+ * @id:        OUT names the grant: 1 or more, and larger than every id the module gave
+ *             since it was loaded
  * @allow:     IN  IOMEMGRANT_ALLOW_*
  * @order:     IN  0 (larger orders: EOPNOTSUPP)
+ * @min_id:    IN  @id shall be larger than this, at most IOMEMGRANT_MIN_ID_MAX.  A caller
+ *             that keeps the highest id it has seen gets no id twice, also after the
+ *             module was loaded again.
+ * @cache:     IN  IOMEMGRANT_CACHE_*: how the guest is told to map the pages.  Xen lets
+ *             the guest choose; the module lists it, and refuses two guests that would
+ *             map one page differently.
+ * @reserved2: IN  0
+ * @label:     IN  a name, ended by a NUL byte, or empty: 1 to 63 of [A-Za-z0-9._-], the
+ *             first one a letter or digit
  *
- * While the grant exists the device stays enabled, in D0 and present, and the
+ * A caller compiled before @min_id gets a grant without a label, for uncached mapping.
+ *
+ * While the grant exists and is not LOST, the device stays enabled and in D0, and the
  * BAR stays reserved.
  *
  * errno: EINVAL bad field, or @domid is this domain; EOPNOTSUPP read-only, order, or Xen
@@ -118,7 +137,8 @@ struct iomemgrant_info {
  * ESRCH no such domain; EBUSY the BAR is reserved by somebody else, the
  * device is assigned to a guest or driven by a driver (without
  * ALLOW_DRIVER_BOUND); EEXIST a page is granted to another domain already
- * (without SHARE) or to this one; EACCES bus mastering is on (without ALLOW_DMA);
+ * (without SHARE) or to this one; EMEDIUMTYPE a page is granted to another domain
+ * with another @cache; EALREADY another grant of @domid has this label; EACCES bus mastering is on (without ALLOW_DMA);
  * EHOSTDOWN memory decoding is off (without ALLOW_DECODE_OFF);
  * ENOTUNIQ a page is shared with another resource (without ALLOW_SHARED_PAGE);
  * EOVERFLOW frame number too wide for this grant table version;
@@ -142,13 +162,33 @@ struct iomemgrant_grant {
 	__u64 id;
 	__u32 allow;
 	__u32 order;
+	__u64 min_id;
+	__u32 cache;
+	__u32 reserved2;
+	char  label[IOMEMGRANT_LABEL_SIZE];
 };
+
+#define IOMEMGRANT_GRANT_SIZE_1	64 /* up to order: as first published */
 
 /* States of a grant. */
 #define IOMEMGRANT_ENDED	0 /* gone: all references are free again */
 #define IOMEMGRANT_LIVE		1
 #define IOMEMGRANT_ENDING	2 /* end was asked for, the other domain still maps */
 #define IOMEMGRANT_LOST		3 /* its device, place or driver changed; references remain */
+
+/* Why a grant is LOST: values of iomemgrant_entry.lost_reason. */
+#define IOMEMGRANT_LOST_NOT		0 /* it is not */
+#define IOMEMGRANT_LOST_DEVICE_GONE	1 /* the device was pulled or removed */
+#define IOMEMGRANT_LOST_MOVED		2 /* the BAR has other addresses now */
+#define IOMEMGRANT_LOST_DRIVER_LEFT	3 /* the driver that lent the BAR was unbound */
+#define IOMEMGRANT_LOST_DRIVER_CAME	4 /* a driver was bound, without ALLOW_DRIVER_BOUND */
+#define IOMEMGRANT_LOST_ASSIGNED	5 /* the device was assigned to another guest */
+
+/* What has changed since the grant was made: bits of iomemgrant_entry.changes. */
+#define IOMEMGRANT_CHANGED_BUS_MASTER	(1U << 0) /* bus mastering is on, without ALLOW_DMA */
+#define IOMEMGRANT_CHANGED_DECODE_OFF	(1U << 1) /* memory decoding is off */
+#define IOMEMGRANT_CHANGED_NOT_D0	(1U << 2) /* the device is in a sleeping state */
+#define IOMEMGRANT_CHANGED_BAR_REGISTER	(1U << 3) /* the BAR's register has another address */
 
 /* Values of iomemgrant_end.flags. */
 #define IOMEMGRANT_END_WAIT	(1U << 0) /* END: sleep until ended or a signal */
@@ -174,11 +214,31 @@ struct iomemgrant_end {
 };
 
 /**
+ * struct iomemgrant_label - name a grant that exists
+ * @size:     IN  sizeof(struct iomemgrant_label)
+ * @reserved: IN  0
+ * @id:       IN  what GRANT returned
+ * @label:    IN  as in struct iomemgrant_grant; empty takes the label away
+ *
+ * errno: ENOENT no such id; EALREADY another grant of that domain has this label;
+ * EINVAL bad label; E2BIG; EFAULT; EPERM the grant belongs to another file descriptor
+ * and the caller has no CAP_SYS_RAWIO.
+ */
+struct iomemgrant_label {
+	__u32 size;
+	__u32 reserved;
+	__u64 id;
+	char  label[IOMEMGRANT_LABEL_SIZE];
+};
+
+/**
  * struct iomemgrant_list - snapshot of all grants, in order of id
  * @size:       IN  sizeof(struct iomemgrant_list)
  * @nr:         IN  room at @entries; OUT grants that exist (may be more)
  * @entries:    IN  address of struct iomemgrant_entry[@nr]
- * @entry_size: IN  sizeof(struct iomemgrant_entry) of the caller: the stride
+ * @entry_size: IN  sizeof(struct iomemgrant_entry) of the caller: the stride.  A
+ *              smaller one gets the fields it has room for, the rest of a larger one
+ *              is cleared.
  * @reserved:   IN  0
  *
  * errno: EINVAL, E2BIG, EFAULT, ENOMEM.  Room that is too small is no error.
@@ -204,6 +264,12 @@ struct iomemgrant_list {
  *             when the grant was made
  * @uid:       user that made the grant
  * @uuid:      the guest's UUID at the time of the grant; zeros when unknown
+ * @age:       nanoseconds since the grant was made, suspended time included
+ * @lost_reason: IOMEMGRANT_LOST_*
+ * @changes:   IOMEMGRANT_CHANGED_*, as the module saw it at its last look
+ * @cache:     IOMEMGRANT_CACHE_* of the grant
+ * @reserved2: 0
+ * @label:     as set by GRANT or LABEL, ended by a NUL byte; empty: none
  */
 struct iomemgrant_entry {
 	__u64 id;
@@ -230,7 +296,15 @@ struct iomemgrant_entry {
 	__u16 subsystem_vendor;
 	__u16 subsystem_device;
 	__u8  uuid[16];
+	__u64 age;
+	__u32 lost_reason;
+	__u32 changes;
+	__u32 cache;
+	__u32 reserved2;
+	char  label[IOMEMGRANT_LABEL_SIZE];
 };
+
+#define IOMEMGRANT_ENTRY_SIZE_1	104 /* up to uuid: as first published */
 
 /* Values of iomemgrant_map.flags. */
 #define IOMEMGRANT_MAP_WC	(1U << 0) /* write-combining instead of uncached */
@@ -276,8 +350,9 @@ struct iomemgrant_map {
 /* A command keeps its number when its structure grows: it has the first one's size. */
 #define IOMEMGRANT_IOC_INFO	_IOC(_IOC_READ | _IOC_WRITE, 'I', 0x00, IOMEMGRANT_INFO_SIZE_1)
 #define IOMEMGRANT_IOC_LIST	_IOWR('I', 0x01, struct iomemgrant_list)
-#define IOMEMGRANT_IOC_GRANT	_IOWR('I', 0x10, struct iomemgrant_grant)
+#define IOMEMGRANT_IOC_GRANT	_IOC(_IOC_READ | _IOC_WRITE, 'I', 0x10, IOMEMGRANT_GRANT_SIZE_1)
 #define IOMEMGRANT_IOC_END	_IOWR('I', 0x11, struct iomemgrant_end)
+#define IOMEMGRANT_IOC_LABEL	_IOWR('I', 0x12, struct iomemgrant_label)
 #define IOMEMGRANT_IOC_MAP	_IOWR('I', 0x20, struct iomemgrant_map)
 #define IOMEMGRANT_IOC_UNMAP	_IOWR('I', 0x21, struct iomemgrant_end)
 

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * News of grants for user space: a generation that rises when a grant comes, goes or
+ * changes, and poll() on /dev/xen/iomemgrant until it has.
+ */
+#include <linux/poll.h>
+
+#include "iomemgrant.h"
+
+static u64 generation;			/* grants_lock; read without */
+static DECLARE_WAIT_QUEUE_HEAD(generation_wait);
+
+void grant_announce(void)
+{
+	lockdep_assert_held(&grants_lock);
+	WRITE_ONCE(generation, generation + 1);
+	wake_up_interruptible(&generation_wait);
+}
+
+u64 grant_generation(void)
+{
+	return READ_ONCE(generation);
+}
+
+__poll_t grant_poll(struct file *file, struct poll_table_struct *wait, u64 seen)
+{
+	poll_wait(file, &generation_wait, wait);
+	return grant_generation() != seen ? EPOLLIN | EPOLLRDNORM | EPOLLPRI : 0;
+}
