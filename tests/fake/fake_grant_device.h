@@ -58,9 +58,16 @@ public:
 				grant.domid != request.domid;
 			if (grant.region.overlaps(request.region) && !shared)
 				throw Error::from_errno(EEXIST, "grant");
+			if (grant.region.overlaps(request.region) && grant.cache != request.cache)
+				throw Error::from_errno(EMEDIUMTYPE, "grant");
 		}
+		if (label_taken(request.label, request.domid, uuid, std::nullopt))
+			throw Error::from_errno(EALREADY, "grant");
+		next_id_ = std::max(next_id_, request.min_id.value() + 1);
 		Grant made;
 		made.allow = request.allow;
+		made.cache = request.cache;
+		made.label = request.label;
 		made.id = GrantId(next_id_++);
 		made.domid = request.domid;
 		made.uuid = uuid;
@@ -88,6 +95,18 @@ public:
 		return Ended::yes;
 	}
 
+	void set_label(GrantId id, const std::optional<Label>& label) override
+	{
+		interfere("label");
+		const auto found = std::find_if(grants.begin(), grants.end(),
+			[id](const Grant& grant) { return grant.id == id; });
+		if (found == grants.end())
+			throw Error(kind::no_grant, "no grant");
+		if (label_taken(label, found->domid, found->uuid, id))
+			throw Error(kind::label_in_use, "another grant of the domain has the label");
+		found->label = label;
+	}
+
 	std::vector<Grant> list() override
 	{
 		interfere("list");
@@ -96,6 +115,15 @@ public:
 	int fd() const override { return -1; }
 
 private:
+	bool label_taken(const std::optional<Label>& label, Domid domid, const Uuid& owner,
+		std::optional<GrantId> except) const
+	{
+		return label && std::any_of(grants.begin(), grants.end(), [&](const Grant& grant) {
+			return grant.label == label && grant.domid == domid && grant.uuid == owner &&
+				grant.id != except;
+		});
+	}
+
 	int calls_ = 0;
 	std::uint64_t next_id_ = 17;
 };

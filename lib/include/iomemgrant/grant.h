@@ -12,6 +12,7 @@
 
 #include <iomemgrant/allow.h>
 #include <iomemgrant/domid.h>
+#include <iomemgrant/label.h>
 #include <iomemgrant/region.h>
 
 namespace iomemgrant
@@ -59,7 +60,12 @@ Cache parse_cache(std::string_view text);
 struct GrantRequest {
 	Domid domid{0};
 	Region region;
-	AllowSet allow;
+	AllowSet allow = {};
+	/// The id of the grant is larger than this one.
+	GrantId min_id{0};
+	/// How the guest is told to map the pages.
+	Cache cache = Cache::uncached;
+	std::optional<Label> label = std::nullopt;
 };
 
 /// PCI identity of a device.
@@ -79,6 +85,19 @@ struct DeviceId {
 struct Grant {
 	enum class State { live, ending, lost };
 
+	/// Why a grant is lost.
+	enum class LostReason { device_gone, moved, driver_left, driver_came, assigned };
+
+	/// What the module, at its last look, saw that was different when the grant was made.
+	struct Changes {
+		bool bus_master = false;   ///< the device may do DMA now, and nothing allows it
+		bool decode_off = false;   ///< the device does not answer at its addresses
+		bool not_d0 = false;       ///< the device sleeps
+		bool bar_register = false; ///< the BAR's register has another address
+
+		friend bool operator==(const Changes&, const Changes&) = default;
+	};
+
 	GrantId id{0};
 	Domid domid{0};
 	Uuid uuid;
@@ -94,6 +113,13 @@ struct Grant {
 	AllowSet allow;
 	std::uint32_t uid = 0;
 	std::chrono::sys_time<std::chrono::nanoseconds> created;
+	/// Time since the grant was made; no setting of the clock changes it.
+	std::chrono::nanoseconds age{0};
+	/// Absent while the grant is not lost.
+	std::optional<LostReason> lost_reason;
+	Changes changes;
+	Cache cache = Cache::uncached;
+	std::optional<Label> label;
 };
 
 } // namespace iomemgrant

@@ -3,6 +3,7 @@
 #define IOMEMGRANT_GRANT_DEVICE_H
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <iomemgrant/grant.h>
@@ -39,11 +40,14 @@ public:
 
 	virtual ModuleInfo info() = 0;
 	/// Grants pages that outlive this process.  On failure nothing is granted and the Error
-	/// carries the errno of xen/iomemgrant.h.
+	/// carries the errno of xen/iomemgrant.h, EALREADY for a label in use.
 	virtual Grant grant(const GrantRequest& request) = 0;
 	/// Ends a grant, or asks the kernel to end it as soon as nobody maps it any more.  Throws
 	/// Error no-grant when there is none.
 	virtual Ended end(GrantId id) = 0;
+	/// Names a grant, or takes its name away.  Throws Error no-grant when there is none, and
+	/// label-in-use when another grant of that domain has the label.
+	virtual void set_label(GrantId id, const std::optional<Label>& label) = 0;
 	/// All grants, in order of id.
 	virtual std::vector<Grant> list() = 0;
 	/// Readable when grants came, went or changed state since the last list(); what a guest

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <limits>
 
 #include <fcntl.h>
@@ -70,6 +71,47 @@ Grant::State decode_state(std::uint32_t state)
 	}
 }
 
+std::optional<Grant::LostReason> decode_lost_reason(std::uint32_t reason)
+{
+	switch (reason) {
+	case IOMEMGRANT_LOST_DEVICE_GONE:
+		return Grant::LostReason::device_gone;
+	case IOMEMGRANT_LOST_MOVED:
+		return Grant::LostReason::moved;
+	case IOMEMGRANT_LOST_DRIVER_LEFT:
+		return Grant::LostReason::driver_left;
+	case IOMEMGRANT_LOST_DRIVER_CAME:
+		return Grant::LostReason::driver_came;
+	case IOMEMGRANT_LOST_ASSIGNED:
+		return Grant::LostReason::assigned;
+	default:
+		return std::nullopt;
+	}
+}
+
+Grant::Changes decode_changes(std::uint32_t bits)
+{
+	return {
+		.bus_master = (bits & IOMEMGRANT_CHANGED_BUS_MASTER) != 0,
+		.decode_off = (bits & IOMEMGRANT_CHANGED_DECODE_OFF) != 0,
+		.not_d0 = (bits & IOMEMGRANT_CHANGED_NOT_D0) != 0,
+		.bar_register = (bits & IOMEMGRANT_CHANGED_BAR_REGISTER) != 0,
+	};
+}
+
+std::optional<Label> decode_label(const char (&label)[IOMEMGRANT_LABEL_SIZE])
+{
+	return Label::parse({label, strnlen(label, sizeof(label))});
+}
+
+// Zeroes the rest, and with it the NUL byte: a Label is shorter than its field.
+void encode_label(const std::optional<Label>& label, char (&field)[IOMEMGRANT_LABEL_SIZE])
+{
+	std::fill(std::begin(field), std::end(field), '\0');
+	if (label)
+		label->str().copy(field, sizeof(field) - 1);
+}
+
 Grant decode(const iomemgrant_entry& entry)
 {
 	Grant grant;
@@ -93,7 +135,17 @@ Grant decode(const iomemgrant_entry& entry)
 	grant.uid = entry.uid;
 	grant.created = std::chrono::sys_time<std::chrono::nanoseconds>(
 		std::chrono::nanoseconds(entry.created));
+	grant.age = std::chrono::nanoseconds(entry.age);
+	grant.lost_reason = decode_lost_reason(entry.lost_reason);
+	grant.changes = decode_changes(entry.changes);
+	grant.cache = entry.cache == IOMEMGRANT_CACHE_WC ? Cache::write_combining : Cache::uncached;
+	grant.label = decode_label(entry.label);
 	return grant;
+}
+
+Error no_grant(GrantId id)
+{
+	return Error(kind::no_grant, fmt::format("no grant {}", id.str()), "xen-iomemgrant list");
 }
 
 class RealGrantDevice final : public GrantDevice
@@ -138,6 +190,10 @@ public:
 		grant.offset = region.offset;
 		grant.length = region.length;
 		grant.allow = encode_allow(request.allow);
+		grant.min_id = request.min_id.value();
+		grant.cache = request.cache == Cache::write_combining ? IOMEMGRANT_CACHE_WC
+		                                                     : IOMEMGRANT_CACHE_UC;
+		encode_label(request.label, grant.label);
 		call(IOMEMGRANT_IOC_GRANT, &grant,
 			fmt::format("grant {:#x}+{:#x} of {} BAR{} to domain {}", region.offset,
 				region.length, region.sbdf.str(), region.bar,
@@ -150,6 +206,8 @@ public:
 		made.refs = {grant.first_ref, grant.nr_refs};
 		made.persistent = true;
 		made.allow = request.allow;
+		made.cache = request.cache;
+		made.label = request.label;
 		return made;
 	}
 
@@ -164,9 +222,27 @@ public:
 		if (errnum == EBUSY)
 			return Ended::still_mapped;
 		if (errnum == ENOENT)
-			throw Error(kind::no_grant, fmt::format("no grant {}", id.str()),
-				"xen-iomemgrant list");
+			throw no_grant(id);
 		throw Error::from_errno(errnum, fmt::format("end grant {}", id.str()));
+	}
+
+	void set_label(GrantId id, const std::optional<Label>& label) override
+	{
+		iomemgrant_label request{};
+		request.size = sizeof(request);
+		request.id = id.value();
+		encode_label(label, request.label);
+		if (ioctl(fd_.get(), IOMEMGRANT_IOC_LABEL, &request) == 0)
+			return;
+		const int errnum = errno;
+		if (errnum == ENOENT)
+			throw no_grant(id);
+		if (errnum == EALREADY && label)
+			throw Error(kind::label_in_use,
+				fmt::format("another grant of the domain has the label '{}'",
+					label->str()),
+				"xen-iomemgrant list");
+		throw Error::from_errno(errnum, fmt::format("label grant {}", id.str()));
 	}
 
 	std::vector<Grant> list() override
