@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import devices  # noqa: E402
-from bench import Bench, BenchError, HostDied, Products  # noqa: E402
+from bench import XENSTOREDS, Bench, BenchError, HostDied, Products  # noqa: E402
 from bench.kernel import choose  # noqa: E402
 from product import Granter  # noqa: E402
 
@@ -29,6 +29,7 @@ def pytest_addoption(parser):
     group.addoption("--stage", type=Path, default=ROOT / "build/stage",
                     help="where `meson install --destdir` put the programs")
     group.addoption("--module", type=Path, default=ROOT / "kernel/xen_iomemgrant.ko")
+    group.addoption("--xenstored", choices=XENSTOREDS, default=XENSTOREDS[0], help="which daemon runs in dom0")
     group.addoption("--life", type=int, default=3600, help="end the machine after so many seconds")
     group.addoption("--logs", type=Path, default=None, help="default: build/e2e-logs/FLAVOUR")
 
@@ -75,6 +76,7 @@ class Tested:
     files: list
     logs: Path
     life: int
+    xenstored: str
 
     @classmethod
     def built(cls, config):
@@ -95,11 +97,13 @@ class Tested:
                 raise BenchError(f"the {what} under test is not built: no {path}")
         kernel_programs, driver = _kernel_tests(logs)
         return cls(xen, stage, module, sorted(programs.iterdir()) + kernel_programs,
-                   [(driver, "/root/iomem_driver.ko")], logs, config.getoption("--life"))
+                   [(driver, "/root/iomem_driver.ko")], logs, config.getoption("--life"),
+                   config.getoption("--xenstored"))
 
     def boot(self, logs, **settings):
         products = Products(stage=self.stage, module=self.module, programs=self.programs, files=self.files)
-        bench = Bench(self.xen, products, logs=logs, life=self.life, **settings)
+        bench = Bench(self.xen, products, logs=logs, life=self.life,
+                      xenstored=self.xenstored, **settings)
         bench.dom0(f"echo 1 > /sys/bus/pci/devices/{bench.edu}/enable;"
                    f"echo 1 > /sys/bus/pci/devices/{bench.shm}/enable").check()
         return bench

@@ -4,7 +4,7 @@
 from .channel import Channel, Result
 from .errors import BenchError, CommandTimeout, HostDied
 from .guest import Guest
-from .host import Bench
+from .host import XENSTOREDS, Bench
 from .images import Images, Products
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "Images",
     "Products",
     "Result",
+    "XENSTOREDS",
 ]

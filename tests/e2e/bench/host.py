@@ -22,6 +22,8 @@ from .guest import Guest
 
 DOM0_PORTS = 4
 GUEST_PORTS = 12
+# The C daemon, and the OCaml one, which Debian starts unless told otherwise.
+XENSTOREDS = ("xenstored", "oxenstored")
 
 # The host is gone, or as good as gone.
 DEATH = re.compile(
@@ -47,7 +49,7 @@ class Bench:
     Limits of time are for machines that are busy with other work; nothing waits that long on an idle one.
     `xen` is a hypervisor image (None: Debian's own), `devices` further QEMU
     arguments, `ivshmem_size` the size of the shared memory device's BAR 2, `kernel`
-    what dom0 and guests boot (None: see kernel.py).
+    what dom0 and guests boot (None: see kernel.py), `xenstored` one of XENSTOREDS.
     """
 
     edu = "0000:00:10.0"
@@ -55,8 +57,10 @@ class Bench:
 
     def __init__(self, xen=None, products=None, devices=(), ivshmem_size=1 << 20, hvm=False,
                  xen_options="", dom0_options="", memory="3G", cpus=2, cpu="qemu64,+svm,+npt", iommu=False,
-                 accel="tcg,thread=multi", boot_timeout=300, life=3600, logs=None, kernel=None):
+                 accel="tcg,thread=multi", boot_timeout=300, life=3600, logs=None, kernel=None,
+                 xenstored=XENSTOREDS[0]):
         self._images = images.Images(products, hvm, kernel)
+        self.xenstored = xenstored
         self.logs = Path(logs or tempfile.mkdtemp(prefix="xen-iomemgrant-bench-"))
         self.logs.mkdir(parents=True, exist_ok=True)
         self._temporary_logs = logs is None
@@ -85,7 +89,7 @@ class Bench:
             file.truncate(ivshmem_size)
         xen_line = ("console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all noreboot "
                     f"dom0_mem=1200M,max:1200M dom0_max_vcpus=1 {xen_options}")
-        dom0_line = f"console=hvc0 loglevel=5 panic=-1 {dom0_options}"
+        dom0_line = f"console=hvc0 loglevel=5 panic=-1 bench.{self.xenstored} {dom0_options}"
         arguments = [
             "qemu-system-x86_64", "-machine", "q35", "-cpu", cpu, "-smp", str(cpus), "-m", memory,
             "-accel", accel, "-display", "none", "-vga", "none", "-nic", "none", "-no-reboot",

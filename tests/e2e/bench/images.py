@@ -30,7 +30,7 @@ XEN_BIN = "/usr/lib/xen-4.17/bin/"
 DOM0_TOOLS = [
     XEN_BIN + name
     for name in (
-        "libxl-save-helper", "xen-diag", "xen-init-dom0", "xenconsole",
+        "libxl-save-helper", "oxenstored", "xen-diag", "xen-init-dom0", "xenconsole",
         "xenconsoled", "xenctx", "xenperf", "xenstore-control", "xenstored", "xl",
     )
 ]
@@ -279,6 +279,7 @@ class Images:
             else:
                 archive.program(f"/usr/bin/{name}")
         archive.file("/lib/x86_64-linux-gnu/libgcc_s.so.1", "/usr/lib/x86_64-linux-gnu/libgcc_s.so.1")
+        archive.file("/etc/xen/oxenstored.conf")
         archive.text("/etc/xen/xl.conf", "autoballoon=\"off\"\n")
         for directory in ("/var/lib/xen", "/var/lib/xenstored", "/var/log/xen", "/etc/xen/scripts"):
             archive.directory(directory)
