@@ -47,7 +47,7 @@ def pytest_collection_modifyitems(config, items):
         marker = item.get_closest_marker("flavour")
         names = marker.args if marker else ("release", "debug")
         (kept if flavour in names else others).append(item)
-    # What needs no shared machine comes first, while none is running.
+    # Tests that need no shared machine run first, while none is running.
     items[:] = sorted(kept, key=lambda item: "machine" in item.fixturenames)
     if others:
         config.hook.pytest_deselected(items=others)
@@ -67,7 +67,7 @@ def _kernel_tests(logs):
 
 @dataclass
 class Tested:
-    """What is under test, as pytest was told; nothing of it may be missing."""
+    """The builds under test, from pytest's options; a missing one is an error."""
 
     xen: Path
     stage: Path
@@ -167,7 +167,7 @@ class Session:
         return self._guests.values()
 
     def wait_for_guests(self):
-        """Until nobody is being created any more, so that XenStore is quiet."""
+        """Wait until no guest is being created, so that XenStore is quiet."""
         for thread in self._threads.values():
             thread.join()
 
@@ -204,7 +204,7 @@ def bench(machine, request):
     ended = machine.losses([guest for guest in request.node.funcargs.values() if guest in machine.shared()])
     if request.node.stash.get(FAILED, False):
         _tidy(bench, machine)
-    # Also what came up between two tests: nobody else would answer for it.
+    # Alarms that came up between two tests are this test's, too: no other test would report them.
     seen = bench.alarms
     alarms, machine.judged = seen[machine.judged:], len(seen)
     assert alarms == [], "the console shows"

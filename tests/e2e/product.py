@@ -75,7 +75,7 @@ class Granter:
         return self.run(f"revoke {ids} --wait=60").check()
 
     def monitored(self):
-        """What a monitor that writes to /run/monitor.out has told so far."""
+        """The events that a monitor has written to /run/monitor.out so far."""
         events = [json.loads(line) for line in self.bench.dom0("cat /run/monitor.out").out.splitlines()]
         for event in events:
             schemas.validate(event)

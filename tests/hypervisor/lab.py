@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the cases are written in: machine, endpoint, check."""
+"""The vocabulary of the cases: machine, endpoint, check."""
 
 import base64
 import re
@@ -180,11 +180,11 @@ class Machine:
         return int.from_bytes(self.counts.read_bytes()[:8], "little")
 
     def free_pages(self):
-        """What Xen's allocator has left."""
+        """Pages that Xen's allocator has left."""
         return int(re.search(r"free=(\d+)", self.bench.dom0("toolstack free").check().out)[1])
 
     def active_grants(self, domid=0):
-        """Entries of a domain's grant table somebody maps, as Xen's debug key g prints them."""
+        """Entries of a domain's grant table that are mapped, as Xen's debug key g prints them."""
         start = len(self.bench.console())
         self.bench.dom0("xl debug-keys g").check()
         for _ in range(200):

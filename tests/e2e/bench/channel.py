@@ -89,7 +89,7 @@ class Channel:
             self._socket.sendall(data)
         except TimeoutError as error:
             self._alive()
-            raise CommandTimeout(f"{self.name}: nobody reads its console") from error
+            raise CommandTimeout(f"{self.name}: no process reads its console") from error
         except OSError as error:
             self._alive()
             raise BenchError(f"{self.name}: {error}") from error

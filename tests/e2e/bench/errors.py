@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What can go wrong on the bench, as opposed to in the product."""
+"""Errors of the bench, as opposed to those of the product."""
 
 
 class BenchError(Exception):
-    """The bench could not do what was asked: nothing is known about the product."""
+    """The bench could not do its part: the failure tells nothing about the product."""
 
 
 class HostDied(BenchError):

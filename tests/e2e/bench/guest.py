@@ -81,7 +81,7 @@ class Guest:
             self._connect(timeout)
 
     def _disks(self, line):
-        """What an HVM guest boots from.
+        """The lines of the configuration that name the disks an HVM guest boots from.
 
         QEMU's direct kernel boot is no alternative: under Xen it hands kernel and image over byte by byte, through an
         I/O port, which takes minutes here.
@@ -148,7 +148,7 @@ class Guest:
         return self.bench.guest_log(self.name)
 
     def ended(self):
-        """Whether it has met its end, by its own doing or by anybody else's."""
+        """Whether the guest has ended, by itself or because it was destroyed."""
         if self.bench.guests.get(self.name) is not self or self.bench.met_its_end(self):
             return True
         try:

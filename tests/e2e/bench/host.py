@@ -63,7 +63,6 @@ class Bench:
         self.xenstored = xenstored
         self.logs = Path(logs or tempfile.mkdtemp(prefix="xen-iomemgrant-bench-"))
         self.logs.mkdir(parents=True, exist_ok=True)
-        self._temporary_logs = logs is None
         self._directory = Path(tempfile.mkdtemp(prefix="xen-iomemgrant-qemu-"))
         self._alarms = []
         self._died = set()      # domids of guests that triple-faulted
@@ -248,7 +247,7 @@ class Bench:
         self.guests[guest.name] = guest
 
     def forget(self, name):
-        """Destroy whatever is left of a guest, dead or alive, even if its start failed half-way."""
+        """Destroy a guest, dead or alive, even if its start failed half-way."""
         self.dom0(f"xl destroy {name} 2>/dev/null; for i in $(seq 200); do xl domid {name} 2>/dev/null || break; "
                   "usleep 100000; done", timeout=90)
         if name in self.guests:
@@ -257,7 +256,7 @@ class Bench:
     # The end.
 
     def close(self):
-        """Power off hard and keep the logs if somebody named a place for them."""
+        """Power off hard, after the guests' logs are in the directory of logs."""
         if self._qemu:
             self._save_guest_logs()
             self._deadline.cancel()
@@ -269,7 +268,7 @@ class Bench:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def guest_log(self, name):
-        """What a guest has printed on its console."""
+        """The text a guest has printed on its console."""
         return self.dom0(f"cat /var/log/xen/console/guest-{name}.log 2>/dev/null").out
 
     def _save_guest_logs(self):

@@ -42,7 +42,7 @@ GUEST_MODULES = ["xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-privcmd", "xen
 # Present for tests that ask for them, not loaded.
 MORE_MODULES = ["xen-blkback", "xen-blkfront", "xen-netback", "xen-netfront", "xen-pciback",
                 "nvme", "e1000e", "uio_pci_generic", "loop"]
-# What depmod wants to read besides the modules.
+# Files that depmod reads besides the modules.
 MODULE_LISTS = ["modules.builtin", "modules.builtin.modinfo", "modules.order"]
 HVM_FILES = [
     "/usr/lib/xen-4.17/boot/hvmloader",
@@ -169,7 +169,7 @@ def libraries(program):
 
 @dataclass
 class Products:
-    """What is under test, by where it was built.  None: not there."""
+    """The builds under test, by the places they were built in; the default is to have none."""
 
     stage: Path = None          # a directory `meson install --destdir` filled
     module: Path = None         # xen_iomemgrant.ko
