@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <iomemgrant/closest.h>
 #include <iomemgrant/error.h>
 #include <iomemgrant/publication.h>
 
@@ -15,37 +16,13 @@ namespace iomemgrant
 namespace
 {
 
-// Levenshtein distance: how many single-character edits lead from one name to the other.
-std::size_t distance(const std::string& from, const std::string& to)
+std::string names_like(const std::string& wanted, const std::vector<DomainInfo>& domains)
 {
-	std::vector<std::size_t> row(to.size() + 1);
-	for (std::size_t j = 0; j < row.size(); j++)
-		row[j] = j;
-	for (std::size_t i = 0; i < from.size(); i++) {
-		std::size_t diagonal = row[0];
-		row[0] = i + 1;
-		for (std::size_t j = 0; j < to.size(); j++) {
-			const auto replace = diagonal + (from[i] != to[j]);
-			diagonal = row[j + 1];
-			row[j + 1] = std::min({row[j] + 1, diagonal + 1, replace});
-		}
-	}
-	return row.back();
-}
-
-std::string closest(const std::string& wanted, const std::vector<DomainInfo>& domains)
-{
-	std::vector<std::pair<std::size_t, std::string>> near;
-	for (const auto& domain : domains) {
-		const auto edits = distance(wanted, domain.name);
-		if (!domain.name.empty() && edits <= std::max<std::size_t>(2, wanted.size() / 2))
-			near.emplace_back(edits, domain.name);
-	}
-	std::sort(near.begin(), near.end());
 	std::vector<std::string> names;
-	for (std::size_t i = 0; i < near.size() && i < 3; i++)
-		names.push_back(near[i].second);
-	return names.empty() ? "xl list" : fmt::format("closest: {}", fmt::join(names, ", "));
+	for (const auto& domain : domains)
+		names.push_back(domain.name);
+	const auto near = closest(wanted, names, std::max<std::size_t>(2, wanted.size() / 2));
+	return near.empty() ? "xl list" : fmt::format("closest: {}", fmt::join(near, ", "));
 }
 
 } // namespace
@@ -139,7 +116,7 @@ DomainInfo Domains::by_name(const std::string& name)
 		if (domain.name == name)
 			return domain;
 	}
-	throw Error(kind::no_domain, fmt::format("no domain named '{}'", name), closest(name, all()))
+	throw Error(kind::no_domain, fmt::format("no domain named '{}'", name), names_like(name, all()))
 		.with("domain", name);
 }
 

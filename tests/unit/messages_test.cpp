@@ -109,6 +109,8 @@ TEST_F(Messages, m16_domains_that_are_none)
 	machine->xs.write("/local/domain/6/name", "web2");
 	expect({"grant", "web9", "03:00.0/0"}, "no domain named 'web9'", "no-domain",
 		"closest: web1, web2", 3);
+	expect({"grant", "WEB1", "03:00.0/0"}, "no domain named 'WEB1'", "no-domain",
+		"closest: web1, web2", 3);
 	expect({"grant", "4711", "03:00.0/0"}, "no domain with id 4711", "no-domain", "xl list", 3);
 	expect({"grant", "0", "03:00.0/0"}, "domain 0 already owns this device", "self-grant", "",
 		2);
