@@ -10,6 +10,7 @@
 
 #include <iomemgrant/byte_size.h>
 #include <iomemgrant/error.h>
+#include <iomemgrant/one_line.h>
 #include <output/table.h>
 
 namespace iomemgrant
@@ -124,7 +125,7 @@ const Field fields[] = {
 	{"domain", "DOMAIN",
 		[](const GrantStatus& s) {
 			return fmt::format(
-				"{}({})", or_dash(s.domain.name), s.grant.domid.value());
+				"{}({})", or_dash(one_line(s.domain.name)), s.grant.domid.value());
 		},
 		domain_json},
 	{"device", "DEVICE", [](const GrantStatus& s) { return s.grant.region.sbdf.str(); },

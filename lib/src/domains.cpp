@@ -25,11 +25,26 @@ std::string names_like(const std::string& wanted, const std::vector<DomainInfo>&
 	return near.empty() ? "xl list" : fmt::format("closest: {}", fmt::join(near, ", "));
 }
 
+bool lives(const DomainInfo& domain)
+{
+	return !domain.dying;
+}
+
+std::string all_of(const std::vector<DomainInfo>& domains)
+{
+	std::vector<std::string> names;
+	for (const auto& domain : domains)
+		names.push_back(domain.uuid.known() ? fmt::format("id:{} (uuid:{})",
+							      domain.id.value(), domain.uuid.str())
+						    : fmt::format("id:{}", domain.id.value()));
+	return fmt::format("{}", fmt::join(names, " or "));
+}
+
 } // namespace
 
 std::string Domains::name_of(Domid id)
 {
-	return printable(host_.store.read(PublicationPath::home(id, "name")).value_or(""));
+	return host_.store.read(PublicationPath::home(id, "name")).value_or("");
 }
 
 std::optional<DomainInfo> Domains::find(Domid id)
@@ -112,10 +127,23 @@ DomainInfo Domains::by_uuid(const DomainSpec& spec)
 
 DomainInfo Domains::by_name(const std::string& name)
 {
+	std::vector<DomainInfo> named;
 	for (const auto& domain : all()) {
 		if (domain.name == name)
-			return domain;
+			named.push_back(domain);
 	}
+	// What is left of a domain after it has died keeps its name for a while.
+	if (std::any_of(named.begin(), named.end(), lives))
+		std::erase_if(named, [](const DomainInfo& domain) { return !lives(domain); });
+	else if (!named.empty())
+		named.resize(1);
+	if (named.size() == 1)
+		return named.front();
+	if (!named.empty())
+		throw Error(kind::ambiguous_domain,
+			fmt::format("{} domains are named '{}'", named.size(), name),
+			"use " + all_of(named))
+			.with("domain", name);
 	throw Error(kind::no_domain, fmt::format("no domain named '{}'", name), names_like(name, all()))
 		.with("domain", name);
 }

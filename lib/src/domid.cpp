@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <iomemgrant/error.h>
+#include <iomemgrant/one_line.h>
 
 namespace iomemgrant
 {
@@ -45,9 +46,8 @@ DomainSpec by_id(std::string_view text, bool is_explicit)
 		throw Error(kind::bad_domain,
 			fmt::format("'{}' is not a domain id (want 0 to {})", text,
 				Domid::first_reserved - 1),
-			all_digits(text) && !is_explicit
-				? fmt::format("use name:{} for a domain with that name", text)
-				: "");
+			text.empty() ? "xl list shows the ids"
+				     : fmt::format("use name:{} for a domain with that name", text));
 	return {DomainSpec::By::id, is_explicit, std::string(text), *id, {}};
 }
 
@@ -128,12 +128,12 @@ std::string describe(const DomainInfo& domain)
 {
 	if (domain.name.empty())
 		return fmt::format("d{}", domain.id.value());
-	return fmt::format("{} (d{})", domain.name, domain.id.value());
+	return fmt::format("{} (d{})", one_line(domain.name), domain.id.value());
 }
 
 std::string short_name(const DomainInfo& domain)
 {
-	return domain.name.empty() ? fmt::format("d{}", domain.id.value()) : domain.name;
+	return domain.name.empty() ? fmt::format("d{}", domain.id.value()) : one_line(domain.name);
 }
 
 DomainSpec DomainSpec::parse(std::string_view text)
@@ -145,7 +145,8 @@ DomainSpec DomainSpec::parse(std::string_view text)
 	const bool named = text.starts_with("name:");
 	const auto name = named ? text.substr(5) : text;
 	if (name.empty() || !is_printable(name))
-		throw Error(kind::bad_domain, "a domain name must not be empty or hold control characters");
+		throw Error(kind::bad_domain, "a domain name must not be empty or hold control characters",
+			"xl list shows the names; id: and uuid: name a domain as well");
 	if (!named && all_digits(name))
 		return by_id(name, false);
 	if (const auto uuid = Uuid::parse(name); uuid && !named)

@@ -6,28 +6,13 @@
 
 #include <fmt/format.h>
 
+#include <iomemgrant/one_line.h>
+
 namespace iomemgrant
 {
 
-namespace
-{
-
-// Messages quote what was typed or read, which may hold anything; a message is one line, and does
-// nothing to the terminal it is shown on.
-std::string one_line(std::string text)
-{
-	for (char& c : text) {
-		const auto byte = static_cast<unsigned char>(c);
-		if (byte < 0x20 || byte == 0x7f)
-			c = '?';
-	}
-	return text;
-}
-
-} // namespace
-
 Error::Error(ErrorKind kind, const std::string& message, std::string hint)
-	: std::runtime_error(one_line(message)), kind_(kind), hint_(one_line(std::move(hint)))
+	: std::runtime_error(one_line(message)), kind_(kind), hint_(one_line(hint))
 {
 }
 

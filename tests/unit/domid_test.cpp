@@ -47,7 +47,8 @@ TEST(DomainSpec, what_cannot_name_a_domain_is_refused)
 		(Said{"'99999' is not a domain id (want 0 to 32751) [bad-domain]",
 			"use name:99999 for a domain with that name", 2}));
 	EXPECT_EQ(error_of([] { return DomainSpec::parse("id:web"); }),
-		(Said{"'web' is not a domain id (want 0 to 32751) [bad-domain]", "", 2}));
+		(Said{"'web' is not a domain id (want 0 to 32751) [bad-domain]",
+			"use name:web for a domain with that name", 2}));
 	EXPECT_EQ(error_of([] { return DomainSpec::parse("uuid:web"); }).exit, 2);
 	EXPECT_EQ(error_of([] { return DomainSpec::parse(""); }).exit, 2);
 	EXPECT_EQ(error_of([] { return DomainSpec::parse("a\nb"); }).exit, 2);
