@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <iomemgrant/sbdf.h>
 
+#include <algorithm>
 #include <charconv>
+#include <string>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include <iomemgrant/error.h>
+
+#include "region_guess.h"
 
 namespace iomemgrant
 {
@@ -68,11 +72,25 @@ Sbdf Sbdf::from_user(std::string_view text)
 {
 	if (const auto sbdf = parse(text))
 		return *sbdf;
-	const auto guess = from_groups(groups(text));
+	const auto meant = guess_sbdf(text);
+	std::string hint = meant ? fmt::format("did you mean {}?", meant->str()) : "";
+	if (meant && text.find('.') == std::string_view::npos)
+		hint = "the function is missing; " + hint;
+	else if (meant && text.find_first_of(",@") != std::string_view::npos)
+		hint = "options of xl pci-attach mean nothing here; " + hint;
 	throw Error(kind::bad_bdf,
-		fmt::format("'{}' is not a PCI address (want [DDDD:]BB:SS.F)", text),
-		guess ? fmt::format("did you mean {}?", guess->str()) : "")
+		fmt::format("'{}' is not a PCI address (want [DDDD:]BB:SS.F)", text), hint)
 		.with("bdf", std::string(text));
+}
+
+std::optional<Sbdf> guess_sbdf(std::string_view text)
+{
+	constexpr std::string_view qubes = "dom0:";
+	std::string plain(text.substr(text.starts_with(qubes) ? qubes.size() : 0));
+	plain.erase(std::min(plain.find_first_of(",@"), plain.size()));
+	std::replace(plain.begin(), plain.end(), '_', ':');
+	return plain.find('.') == std::string::npos ? Sbdf::parse(plain + ".0")
+						     : from_groups(groups(plain));
 }
 
 std::string Sbdf::str() const

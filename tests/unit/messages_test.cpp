@@ -25,7 +25,8 @@ TEST_F(Messages, m02_no_such_device)
 
 TEST_F(Messages, m03_to_m06_bars_that_are_no_memory)
 {
-	refused("03:00.0/7", "BAR '7' out of range 0-5", "bad-bar", "", 2);
+	refused("03:00.0/7", "BAR '7' out of range 0-5", "bad-bar",
+		"xen-iomemgrant bars shows the BARs of each device", 2);
 	refused("03:00.0/4", "0000:03:00.0 BAR4 is an I/O port range, not memory", "bar-io",
 		"memory BARs: 0, 2", 3);
 	refused("03:00.0/3", "0000:03:00.0 BAR3 is the upper half of 64-bit BAR2", "bar-upper-half",
