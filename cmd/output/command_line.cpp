@@ -3,42 +3,25 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
-#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
+#include <iterator>
 #include <system_error>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <iomemgrant/closest.h>
+#include <output/arguments.h>
+#include <output/help.h>
 
 namespace iomemgrant
 {
 
 namespace
 {
-
-// CLI11 does not show a verb's help the options it inherits.
-std::string global_help(const CLI::App& app)
-{
-	std::string text = "Global options, before or after the command:";
-	std::size_t column = text.size();
-	for (const auto* option : app.get_options()) {
-		if (option == app.get_help_ptr() || option == app.get_version_ptr())
-			continue;
-		auto name = option->get_name(false, true);
-		// What it may be follows a colon.
-		const auto type = option->get_type_name();
-		if (option->get_items_expected_max() > 0)
-			name += "=" + type.substr(0, type.find(':'));
-		const bool fits = column + 1 + name.size() <= 80;
-		text += (fits ? " " : "\n") + name;
-		column = fits ? column + 1 + name.size() : name.size();
-	}
-	return text;
-}
 
 // Before parsing has succeeded this is the only way to know how to report that it has not.
 bool wants_json(const std::vector<std::string>& arguments)
@@ -56,60 +39,28 @@ bool wants_json(const std::vector<std::string>& arguments)
 	return false;
 }
 
-constexpr auto empty_value = "must not be empty";
-
-// In a script `--domain "$DOM"` may be empty by mistake, and would then mean every domain.
-void refuse_empty_values(CLI::App& app)
+// To CLI11 "[a,b]" is two values for an option that may take any number of them.
+void take_words_literally(CLI::App& app, const CommandLine& line)
 {
-	const std::function<std::string(const std::string&)> check = [](const std::string& value) {
-		return value.empty() ? std::string(empty_value) : std::string();
-	};
-	for (auto* option : app.get_options()) {
-		if (option->nonpositional() && option->get_items_expected_min() > 0)
-			option->check(check);
-	}
-}
-
-// After `--domain=` CLI11 takes the next argument for the value.
-void refuse_missing_values(const std::vector<std::string>& arguments)
-{
-	for (const auto& argument : arguments) {
-		if (argument == "--")
-			return;
-		if (argument.starts_with("--") && argument.find('=') == argument.size() - 1)
-			throw CLI::ValidationError(
-				argument.substr(0, argument.size() - 1), empty_value);
+	const auto& arguments = line.arguments;
+	const auto words = std::find(arguments.begin(), arguments.end(), "--");
+	auto left = static_cast<int>(std::distance(words, arguments.end())) - 1;
+	for (auto* option : line.verb ? app.get_subcommand(line.verb->get_name())->get_options()
+				      : app.get_options()) {
+		option->allow_extra_args(false);
+		if (!option->get_positional() || left <= 0)
+			continue;
+		const int taken = option->get_items_expected_max() > 1 ? left : 1;
+		if (taken > 1)
+			option->expected(taken);
+		left -= taken;
 	}
 }
 
 // errno of the first write to stdout that failed: stdio remembers only that there was one.
 int stdout_error = 0;
 
-// The verb the user was typing, for the hint.
-const CLI::App& innermost(const CLI::App& app)
-{
-	const auto verbs = app.get_subcommands();
-	return verbs.empty() ? app : *verbs.front();
-}
-
-Error usage_error(const CLI::App& app, const CLI::ParseError& error)
-{
-	std::string message = error.what();
-	std::replace(message.begin(), message.end(), '\n', ' ');
-	const auto& verb = innermost(app);
-	return {kind::usage, message,
-		&verb == &app ? fmt::format("{} --help", app.get_name())
-			      : fmt::format("{} {} --help", app.get_name(), verb.get_name())};
-}
-
 } // namespace
-
-std::optional<std::chrono::milliseconds> GlobalOptions::timeout() const
-{
-	if (!timeout_seconds)
-		return std::nullopt;
-	return std::chrono::milliseconds(std::llround(*timeout_seconds * 1000));
-}
 
 OutputOptions GlobalOptions::output(bool is_terminal) const
 {
@@ -131,61 +82,76 @@ void add_global_options(CLI::App& app, GlobalOptions& options)
 	app.set_version_flag("-V,--version", fmt::format("{} {}", app.get_name(), IOMEMGRANT_VERSION));
 	app.add_flag("-j,--json", options.json, "Print one JSON document instead of text");
 	app.add_flag("-p,--pretty", options.pretty, "Indent the JSON document");
-	app.add_option("--schema", options.schema, "Major version of the JSON documents")
-		->check(CLI::IsMember({1}))
+	app.add_option_function<std::string>(
+		   "--schema",
+		   [](const std::string& text) { (void)parse_choice("--schema", text, {"1"}); },
+		   "Major version of the JSON documents; there is 1")
 		->type_name("N");
 	app.add_flag("-n,--dry-run", options.dry_run, "Check and report, but change nothing");
 	app.add_flag("-q,--quiet", options.quiet, "Print only what was asked for");
 	app.add_flag("-v,--verbose", options.verbose, "Tell the steps on stderr (-vv: more)");
-	app.add_option("--color", options.colour, "auto, always or never")
-		->check(CLI::IsMember({"auto", "always", "never"}))
+	app.add_option_function<std::string>(
+		   "--color",
+		   [&options](const std::string& text) {
+			   options.colour =
+				   parse_choice("--color", text, {"auto", "always", "never"});
+		   },
+		   "auto, always or never")
 		->type_name("WHEN");
-	app.add_option("--timeout", options.timeout_seconds,
-		   "How long a guest or a change is waited for")
-		->check(CLI::Range(0.0, 86400.0))
+	app.add_option_function<std::string>(
+		   "--timeout",
+		   [&options](const std::string& text) {
+			   options.timeout = parse_duration("--timeout", text);
+		   },
+		   "How long a guest or a change is waited for: seconds, or 500ms, 5m, 1h")
 		->type_name("SEC");
 }
 
 std::optional<int> parse_command_line(CLI::App& app, const std::vector<std::string>& arguments,
 	const Output::Sink& out, const Output::Sink& err)
 {
-	for (auto* verb : app.get_subcommands(nullptr)) {
-		if (verb->get_footer().empty())
-			verb->footer(global_help(app));
-		refuse_empty_values(*verb);
-	}
-	refuse_empty_values(app);
-	try {
-		refuse_missing_values(arguments);
-		// CLI11 takes the arguments as a stack.
-		app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
-		return std::nullopt;
-	} catch (const CLI::CallForHelp&) {
-		out(innermost(app).help(&innermost(app) == &app ? "" : app.get_name()));
-		return 0;
-	} catch (const CLI::CallForAllHelp&) {
-		out(app.help("", CLI::AppFormatMode::All));
-		return 0;
-	} catch (const CLI::CallForVersion& version) {
-		out(fmt::format("{}\n", version.what()));
-		return 0;
-	} catch (const CLI::ParseError& error) {
+	const auto refused = [&](const Error& error) {
 		OutputOptions options;
 		options.json = wants_json(arguments);
-		return Output(app.get_name(), options, out, err).failure(usage_error(app, error));
+		return Output(app.get_name(), options, out, err).failure(error);
+	};
+	CommandLine line;
+	try {
+		line = read_arguments(app, arguments);
+	} catch (const Error& error) {
+		return refused(error);
 	}
+	switch (line.wants) {
+	case CommandLine::Wants::help:
+		out(help_of(app, line.verb));
+		return 0;
+	case CommandLine::Wants::version:
+		out(fmt::format("{} {}\n", app.get_name(), IOMEMGRANT_VERSION));
+		return 0;
+	case CommandLine::Wants::run:
+		break;
+	}
+	take_words_literally(app, line);
+	try {
+		// CLI11 takes the arguments as a stack.
+		app.parse(std::vector<std::string>(line.arguments.rbegin(), line.arguments.rend()));
+	} catch (const CLI::ParseError& error) {
+		return refused({kind::usage, error.what(), app.get_name() + " --help"});
+	}
+	return std::nullopt;
 }
 
-std::chrono::milliseconds parse_seconds(const std::string& option, const std::string& text)
+std::string parse_choice(const std::string& option, const std::string& text,
+	const std::vector<std::string>& choices)
 {
-	double seconds = 0;
-	const auto [end, status] =
-		std::from_chars(text.data(), text.data() + text.size(), seconds);
-	if (text.empty() || status != std::errc() || end != text.data() + text.size() ||
-		!(seconds >= 0 && seconds <= 86400))
-		throw Error(kind::usage,
-			fmt::format("{}: '{}' is not a number of seconds (0 to 86400)", option, text));
-	return std::chrono::milliseconds(std::llround(seconds * 1000));
+	if (std::find(choices.begin(), choices.end(), text) != choices.end())
+		return text;
+	auto list = fmt::format("{}", fmt::join(choices.begin(), std::prev(choices.end()), ", "));
+	if (!list.empty())
+		list += " or ";
+	const auto near = closest(text, choices, text.size() / 3);
+	throw Error(kind::usage, fmt::format("{}: '{}' is not {}{}", option, text, list, choices.back()),
+		near.empty() ? "" : fmt::format("did you mean {}?", fmt::join(near, " or ")));
 }
 
 Output::Sink stdout_sink()

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <output/duration.h>
 #include <output/output.h>
 
 namespace CLI
@@ -24,12 +25,10 @@ struct GlobalOptions {
 	bool dry_run = false;
 	bool quiet = false;
 	int verbose = 0;
-	int schema = 1;
 	std::string colour = "auto";
-	std::optional<double> timeout_seconds;
-
 	/// The time limit of anything that waits, if the user gave one.
-	std::optional<std::chrono::milliseconds> timeout() const;
+	std::optional<std::chrono::milliseconds> timeout;
+
 	/// @is_terminal: stdout is one.  NO_COLOR is honoured.
 	OutputOptions output(bool is_terminal) const;
 };
@@ -38,15 +37,16 @@ struct GlobalOptions {
 /// fallthrough.
 void add_global_options(CLI::App& app, GlobalOptions& options);
 
-/// Parses @arguments (without the program's name).  Absent: go on and run the verb.  Otherwise
-/// help, the version or an error was printed and the value is the exit status.
-/// With --json among the arguments a usage error is a JSON document as well.  An option whose value
-/// is empty is a usage error.
+/// Parses @arguments (without the program's name) as read_arguments() does and fills the options.
+/// Absent: go on and run the verb.  Otherwise help, the version or an error was printed and the value
+/// is the exit status.  With --json among the arguments a usage error is a JSON document as well.
+/// Throws what a callback throws of a value it cannot read.
 std::optional<int> parse_command_line(CLI::App& app, const std::vector<std::string>& arguments,
 	const Output::Sink& out, const Output::Sink& err);
 
-/// Seconds as the user writes them ("10", "0.5"); throws Error usage naming @option.
-std::chrono::milliseconds parse_seconds(const std::string& option, const std::string& text);
+/// @text if it is one of @choices.  Throws Error usage naming @option and the choices.
+std::string parse_choice(const std::string& option, const std::string& text,
+	const std::vector<std::string>& choices);
 
 /// Sinks that write to the process's stdout and stderr.
 Output::Sink stdout_sink();

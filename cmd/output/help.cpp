@@ -71,11 +71,13 @@ std::string term_of(const CLI::Option& option)
 	return takes_value(option) ? fmt::format("{}={}", term, option.get_type_name()) : term;
 }
 
-std::vector<Entry> options_of(const CLI::App& app)
+std::vector<Entry> options_of(const CLI::App& app, const CLI::App* verb)
 {
 	std::vector<Entry> entries;
-	for (const auto* option : app.get_options()) {
-		if (!option->get_positional())
+	const auto& where = verb ? *verb : app;
+	for (const auto* option : where.get_options()) {
+		// Every verb has --help, so it is told once, with the global options.
+		if (!option->get_positional() && !(verb && option == verb->get_help_ptr()))
 			entries.emplace_back(term_of(*option), option->get_description());
 	}
 	return entries;
@@ -120,7 +122,7 @@ std::string footer_of(const CLI::App& app)
 
 std::string global_options(const CLI::App& app)
 {
-	return section("Global options, before or behind the command", options_of(app));
+	return section("Global options, before or behind the command", options_of(app, nullptr));
 }
 
 } // namespace
@@ -130,7 +132,7 @@ std::string help_of(const CLI::App& app, const CLI::App* verb)
 	if (verb)
 		return usage_of(app, *verb) + "\n" + wrapped(verb->get_description(), 0) + "\n" +
 			section("Arguments", arguments_of(*verb)) +
-			section("Options", options_of(*verb)) + global_options(app) +
+			section("Options", options_of(app, verb)) + global_options(app) +
 			footer_of(*verb);
 	const auto verbs = app.get_subcommands([](const CLI::App*) { return true; });
 	std::vector<Entry> commands;
@@ -139,7 +141,7 @@ std::string help_of(const CLI::App& app, const CLI::App* verb)
 	return fmt::format("Usage: {}{} [OPTION]...\n\n", app.get_name(),
 		       verbs.empty() ? "" : " COMMAND [ARGUMENT]...") +
 		wrapped(app.get_description(), 0) + "\n" + section("Commands", commands) +
-		(verbs.empty() ? section("Options", options_of(app)) : global_options(app)) +
+		(verbs.empty() ? section("Options", options_of(app, nullptr)) : global_options(app)) +
 		footer_of(app);
 }
 

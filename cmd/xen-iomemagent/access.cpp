@@ -5,15 +5,24 @@
 #include <fmt/format.h>
 
 #include <iomemgrant/byte_size.h>
+#include <output/command_line.h>
 
 namespace iomemgrant::agent
 {
 
-CLI::Option* add_width_option(CLI::App& verb, unsigned& bits)
+void add_width_option(CLI::App& verb, std::string& bits)
 {
-	return verb.add_option("-w,--width", bits, "Bits of one access: 8, 16, 32 or 64")
-		->check(CLI::IsMember({8, 16, 32, 64}))
+	verb.add_option("-w,--width", bits,
+		    bits.empty() ? "Bits of the access: 8, 16, 32 or 64"
+				 : fmt::format("Bits of one access: 8, 16, 32 or 64; without it {}", bits))
+		->required(bits.empty())
 		->type_name("BITS");
+}
+
+Width parse_width(const std::string& bits)
+{
+	return static_cast<Width>(
+		std::stoi(parse_choice("--width", bits, {"8", "16", "32", "64"})));
 }
 
 std::uint64_t parse_bytes(const char* what, const std::string& text)

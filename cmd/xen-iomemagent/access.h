@@ -10,7 +10,6 @@
 namespace CLI
 {
 class App;
-class Option;
 }
 
 namespace iomemgrant::agent
@@ -18,8 +17,11 @@ namespace iomemgrant::agent
 
 // What `read`, `write` and `dump` have in common.
 
-/// Declares --width.
-CLI::Option* add_width_option(CLI::App& verb, unsigned& bits);
+/// Declares --width on @verb.
+void add_width_option(CLI::App& verb, std::string& bits);
+
+/// What --width says; throws Error usage.
+Width parse_width(const std::string& bits);
 
 /// An offset or length the user typed; throws Error bad-size naming @what.
 std::uint64_t parse_bytes(const char* what, const std::string& text);

@@ -46,6 +46,9 @@ void add_map(CLI::App& app, Verb& chosen);
 void add_doctor(CLI::App& app, Verb& chosen);
 void add_version(CLI::App& app, Verb& chosen);
 
+/// All of them.
+void add_commands(CLI::App& app, Verb& chosen);
+
 /// The whole program except for the process around it: @arguments are without the program's name.
 int run(const std::vector<std::string>& arguments, const World& world, const Output::Sink& out,
 	const Output::Sink& err, bool is_terminal);

@@ -17,7 +17,7 @@ struct DumpOptions {
 	std::string grant;
 	std::string offset;
 	std::string length;
-	unsigned width = 32;
+	std::string width = "32";
 };
 
 // Sixteen bytes a line.
@@ -36,7 +36,7 @@ std::string render_dump(
 
 int run_dump(const DumpOptions& options, Context& context)
 {
-	const auto width = static_cast<Width>(options.width);
+	const auto width = parse_width(options.width);
 	const ByteRange range{
 		parse_bytes("offset", options.offset), parse_bytes("length", options.length)};
 	const auto grant = find_mapped(context.world.roots, GrantName::from_user(options.grant));
@@ -47,7 +47,7 @@ int run_dump(const DumpOptions& options, Context& context)
 	document["grant"] = grant.id->value();
 	document["offset"] = range.offset;
 	document["length"] = range.length;
-	document["width"] = options.width;
+	document["width"] = static_cast<unsigned>(width);
 	document["values"] = Json::array();
 	for (const auto value : values)
 		document["values"].push_back(format_value(value, width));
@@ -64,7 +64,10 @@ void add_dump(CLI::App& app, Verb& chosen)
 	verb->add_option("GRANT", options->grant, "Number or label of the grant")->required();
 	verb->add_option("OFF", options->offset, "Byte offset in the grant")->required();
 	verb->add_option("LEN", options->length, "How many bytes")->required();
-	add_width_option(*verb, options->width)->capture_default_str();
+	add_width_option(*verb, options->width);
+	verb->footer("Examples:\n"
+		     "  xen-iomemagent dump nic-doorbell 0 256\n"
+		     "  xen-iomemagent dump g17 0x1000 4K --width=8\n");
 	verb->callback([options, &chosen] {
 		chosen = [options](Context& context) { return run_dump(*options, context); };
 	});

@@ -13,15 +13,26 @@ namespace
 {
 
 struct ListOptions {
-	std::vector<std::string> columns = {"id", "size", "mode", "cache", "state", "users", "node",
-		"label"};
+	std::string columns = "id,size,mode,cache,state,users,node,label";
 	bool no_legend = false;
 };
+
+std::vector<std::string> split(std::string_view text)
+{
+	std::vector<std::string> names;
+	while (true) {
+		const auto name = text.substr(0, text.find(','));
+		names.emplace_back(name);
+		if (name.size() == text.size())
+			return names;
+		text.remove_prefix(name.size() + 1);
+	}
+}
 
 int run_list(const ListOptions& options, Context& context)
 {
 	const auto grants = read_mapped_grants(context.world.roots);
-	context.output.text(render_table(grants, options.columns, !options.no_legend));
+	context.output.text(render_table(grants, split(options.columns), !options.no_legend));
 
 	auto document = context.output.document("list");
 	document["grants"] = Json::array();
@@ -38,10 +49,13 @@ void add_list(CLI::App& app, Verb& chosen)
 	auto options = std::make_shared<ListOptions>();
 	auto* verb = app.add_subcommand("list", "List the grants this guest has mapped");
 	verb->alias("ls");
-	verb->add_option("-o,--columns", options->columns, "Columns to print, separated by commas")
-		->delimiter(',')
+	verb->add_option("-o,--columns", options->columns,
+		    "Columns to print, separated by commas: " + column_names())
 		->type_name("COLS");
 	verb->add_flag("--no-legend", options->no_legend, "Print no header");
+	verb->footer("Examples:\n"
+		     "  xen-iomemagent list\n"
+		     "  xen-iomemagent list -o id,label,node --no-legend\n");
 	verb->callback([options, &chosen] {
 		chosen = [options](Context& context) { return run_list(*options, context); };
 	});

@@ -47,7 +47,8 @@ void export_variable(const char* name, const std::string& value)
 int run_map(const MapOptions& options, Context& context)
 {
 	if (context.globals.dry_run)
-		throw Error(iomemgrant::kind::no_dry_run, "map runs a command and has no dry run");
+		throw Error(iomemgrant::kind::no_dry_run, "map runs a command and has no dry run",
+			"repeat it without --dry-run");
 	const auto grant = find_mapped(context.world.roots, GrantName::from_user(options.grant));
 	const bool read_only = options.read_only || grant.access == Access::read_only;
 	const int fd = open_node(grant, read_only ? Access::read_only : Access::read_write);
@@ -75,6 +76,9 @@ void add_map(CLI::App& app, Verb& chosen)
 	verb->add_flag("--exec", options->exec, "What to run follows; after -- if it has options")
 		->required();
 	verb->add_option("COMMAND", options->command, "The command and its arguments")->required();
+	verb->footer("Examples:\n"
+		     "  xen-iomemagent map nic-doorbell --exec my-driver\n"
+		     "  xen-iomemagent map g17 --read-only --exec -- logger -t nic\n");
 	verb->callback([options, &chosen] {
 		chosen = [options](Context& context) { return run_map(*options, context); };
 	});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "commands.h"
 
+#include <charconv>
 #include <limits>
 
 #include <CLI/CLI.hpp>
@@ -18,22 +19,34 @@ namespace
 struct ReadOptions {
 	std::string grant;
 	std::string offset;
-	unsigned width = 32;
-	std::uint32_t count = 1;
+	std::string width = "32";
+	std::string count = "1";
 };
+
+std::uint32_t parse_count(const std::string& text)
+{
+	std::uint32_t count = 0;
+	const char* end = text.data() + text.size();
+	const auto [stop, status] = std::from_chars(text.data(), end, count);
+	if (status != std::errc() || stop != end || count == 0)
+		throw Error(iomemgrant::kind::usage,
+			fmt::format("--count: '{}' is not a number from 1 to {}", text,
+				std::numeric_limits<std::uint32_t>::max()));
+	return count;
+}
 
 int run_read(const ReadOptions& options, Context& context)
 {
-	const auto width = static_cast<Width>(options.width);
+	const auto width = parse_width(options.width);
 	const ByteRange range{parse_bytes("offset", options.offset),
-		std::uint64_t{options.count} * bytes(width)};
+		std::uint64_t{parse_count(options.count)} * bytes(width)};
 	const auto grant = find_mapped(context.world.roots, GrantName::from_user(options.grant));
 	const auto values = read_registers(grant, range, width);
 
 	auto document = context.output.document("read");
 	document["grant"] = grant.id->value();
 	document["offset"] = range.offset;
-	document["width"] = options.width;
+	document["width"] = static_cast<unsigned>(width);
 	document["values"] = Json::array();
 	for (const auto value : values) {
 		context.output.line(format_value(value, width));
@@ -51,11 +64,13 @@ void add_read(CLI::App& app, Verb& chosen)
 	auto* verb = app.add_subcommand("read", "Read registers, each with a single access");
 	verb->add_option("GRANT", options->grant, "Number or label of the grant")->required();
 	verb->add_option("OFF", options->offset, "Byte offset in the grant")->required();
-	add_width_option(*verb, options->width)->capture_default_str();
-	verb->add_option("-c,--count", options->count, "How many registers, one after the other")
-		->check(CLI::Range(1U, std::numeric_limits<std::uint32_t>::max()))
-		->type_name("N")
-		->capture_default_str();
+	add_width_option(*verb, options->width);
+	verb->add_option("-c,--count", options->count,
+		    "How many registers, one behind the other; without it 1")
+		->type_name("N");
+	verb->footer("Examples:\n"
+		     "  xen-iomemagent read nic-doorbell 0x10\n"
+		     "  xen-iomemagent read g17 4K --width=16 --count=8\n");
 	verb->callback([options, &chosen] {
 		chosen = [options](Context& context) { return run_read(*options, context); };
 	});

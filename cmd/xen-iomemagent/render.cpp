@@ -51,15 +51,15 @@ std::string upper(std::string_view key)
 	return header;
 }
 
-std::string joined_keys()
-{
-	std::string keys;
-	for (const auto& field : fields({}))
-		keys += fmt::format("{}{}", keys.empty() ? "" : ", ", field.key);
-	return keys;
-}
-
 } // namespace
+
+std::string column_names()
+{
+	std::string names;
+	for (const auto& field : fields({}))
+		names += fmt::format("{}{}", names.empty() ? "" : ", ", field.key);
+	return names;
+}
 
 std::vector<Field> fields(const MappedGrant& grant)
 {
@@ -117,7 +117,7 @@ std::string render_table(const std::vector<MappedGrant>& grants,
 			[&](const Field& field) { return field.key == column; });
 		if (found == known.end())
 			throw Error(iomemgrant::kind::usage, fmt::format("no column '{}'", column),
-				fmt::format("columns: {}", joined_keys()));
+				fmt::format("columns: {}", column_names()));
 		places.push_back(static_cast<std::size_t>(found - known.begin()));
 		headers.push_back(upper(column));
 	}

@@ -23,6 +23,9 @@ struct Field {
 /// Everything there is to say; text and JSON both come from here.
 std::vector<Field> fields(const MappedGrant& grant);
 
+/// The columns render_table() knows, as text for people.
+std::string column_names();
+
 nlohmann::ordered_json to_json(const MappedGrant& grant);
 /// Table of these columns.  Throws Error usage for one that does not exist.
 std::string render_table(const std::vector<MappedGrant>& grants,

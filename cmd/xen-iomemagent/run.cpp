@@ -9,20 +9,17 @@ namespace iomemgrant::agent
 namespace
 {
 
-constexpr auto footer = "GRANT is a number as `list` shows it (17 or g17) or a label.\n"
-			"xen-iomemagent(8) describes everything.";
+constexpr auto footer = "Examples:\n"
+			"  xen-iomemagent wait nic-doorbell --timeout=1min\n"
+			"  xen-iomemagent read nic-doorbell 0x10\n"
+			"  xen-iomemagent list\n"
+			"\n"
+			"`xen-iomemagent help COMMAND` tells more, xen-iomemagent(8) everything.\n";
 
 } // namespace
 
-int run(const std::vector<std::string>& arguments, const World& world, const Output::Sink& out,
-	const Output::Sink& err, bool is_terminal)
+void add_commands(CLI::App& app, Verb& chosen)
 {
-	CLI::App app("Use device memory that another domain granted to this guest.",
-		"xen-iomemagent");
-	GlobalOptions globals;
-	Verb chosen;
-
-	add_global_options(app, globals);
 	add_list(app, chosen);
 	add_show(app, chosen);
 	add_wait(app, chosen);
@@ -32,20 +29,34 @@ int run(const std::vector<std::string>& arguments, const World& world, const Out
 	add_map(app, chosen);
 	add_doctor(app, chosen);
 	add_version(app, chosen);
+}
+
+int run(const std::vector<std::string>& arguments, const World& world, const Output::Sink& out,
+	const Output::Sink& err, bool is_terminal)
+{
+	CLI::App app("Use device memory that another domain granted to this guest",
+		"xen-iomemagent");
+	GlobalOptions globals;
+	Verb chosen;
+
+	add_global_options(app, globals);
+	add_commands(app, chosen);
 	// Last, or the verbs would inherit it.
 	app.footer(footer);
 
-	if (const auto status = parse_command_line(app, arguments, out, err))
-		return *status;
-
-	Output output(app.get_name(), globals.output(is_terminal), out, err);
-	Context context{globals, world, output};
+	const auto output = [&] {
+		return Output(app.get_name(), globals.output(is_terminal), out, err);
+	};
 	try {
+		if (const auto status = parse_command_line(app, arguments, out, err))
+			return *status;
+		auto talk = output();
+		Context context{globals, world, talk};
 		return chosen(context);
 	} catch (const Error& error) {
-		return output.failure(error);
+		return output().failure(error);
 	} catch (const std::exception& error) {
-		return output.failure({iomemgrant::kind::internal, error.what()});
+		return output().failure({iomemgrant::kind::internal, error.what()});
 	}
 }
 

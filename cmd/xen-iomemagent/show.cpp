@@ -36,6 +36,9 @@ void add_show(CLI::App& app, Verb& chosen)
 	auto name = std::make_shared<std::string>();
 	auto* verb = app.add_subcommand("show", "Show everything about one grant");
 	verb->add_option("GRANT", *name, "Number or label of the grant")->required();
+	verb->footer("Examples:\n"
+		     "  xen-iomemagent show g17\n"
+		     "  xen-iomemagent --json show nic-doorbell\n");
 	verb->callback([name, &chosen] {
 		chosen = [name](Context& context) { return run_show(*name, context); };
 	});

@@ -50,7 +50,7 @@ const MappedGrant* find_usable(
 int run_wait(const WaitOptions& options, Context& context)
 {
 	const auto wanted = wanted_grant(options);
-	const auto limit = context.globals.timeout().value_or(default_limit);
+	const auto limit = context.globals.timeout.value_or(default_limit);
 	const auto deadline = std::chrono::steady_clock::now() + limit;
 
 	NodeWatch watch(context.world.roots);
@@ -80,11 +80,14 @@ void add_wait(CLI::App& app, Verb& chosen)
 {
 	auto options = std::make_shared<WaitOptions>();
 	auto* verb = app.add_subcommand(
-		"wait", "Wait until a grant is mapped and print its node (10 s, or --timeout)");
+		"wait", "Wait until a grant is mapped, at most 10 s or --timeout, and print its node");
 	auto* grant = verb->add_option("GRANT", options->grant, "Number or label of the grant");
 	verb->add_option("--label", options->label, "Label of the grant")
 		->type_name("NAME")
 		->excludes(grant);
+	verb->footer("Examples:\n"
+		     "  xen-iomemagent wait nic-doorbell --timeout=1min\n"
+		     "  node=$(xen-iomemagent wait --label=nic-doorbell)\n");
 	verb->callback([options, grant, &chosen] {
 		// What is empty CLI11 leaves absent, and without a name any grant would do.
 		if (grant->count() && !options->grant)

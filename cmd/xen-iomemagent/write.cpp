@@ -19,7 +19,7 @@ struct WriteOptions {
 	std::string grant;
 	std::string offset;
 	std::string value;
-	unsigned width = 0;
+	std::string width;
 	bool yes = false;
 };
 
@@ -45,7 +45,7 @@ std::uint64_t parse_value(const std::string& text, Width width)
 
 int run_write(const WriteOptions& options, Context& context)
 {
-	const auto width = static_cast<Width>(options.width);
+	const auto width = parse_width(options.width);
 	const bool dry_run = context.globals.dry_run;
 	const ByteRange range{parse_bytes("offset", options.offset), bytes(width)};
 	const auto value = parse_value(options.value, width);
@@ -70,7 +70,7 @@ int run_write(const WriteOptions& options, Context& context)
 	document["dry_run"] = dry_run;
 	document["grant"] = grant.id->value();
 	document["offset"] = range.offset;
-	document["width"] = options.width;
+	document["width"] = static_cast<unsigned>(width);
 	document["value"] = format_value(value, width);
 	context.output.print(document);
 	return 0;
@@ -85,8 +85,11 @@ void add_write(CLI::App& app, Verb& chosen)
 	verb->add_option("GRANT", options->grant, "Number or label of the grant")->required();
 	verb->add_option("OFF", options->offset, "Byte offset in the grant")->required();
 	verb->add_option("VALUE", options->value, "Decimal, or hexadecimal with 0x")->required();
-	add_width_option(*verb, options->width)->required();
+	add_width_option(*verb, options->width);
 	verb->add_flag("--yes", options->yes, "Do it: this changes a real device");
+	verb->footer("Examples:\n"
+		     "  xen-iomemagent write nic-doorbell 0x10 1 --width=32 --yes\n"
+		     "  xen-iomemagent --dry-run write g17 0x10 0xff --width=8\n");
 	verb->callback([options, &chosen] {
 		chosen = [options](Context& context) { return run_write(*options, context); };
 	});

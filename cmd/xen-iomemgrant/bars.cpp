@@ -179,6 +179,9 @@ void add_bars(CLI::App& app, Command& command)
 	auto* verb = app.add_subcommand("bars", "Show what of which device can be granted");
 	verb->add_option("BDF", text->devices, "[DDDD:]BB:SS.F; without any, all devices");
 	verb->add_flag("--all", text->all, "Also devices and BARs without memory");
+	verb->footer("Examples:\n"
+		     "  xen-iomemgrant bars\n"
+		     "  xen-iomemgrant bars 03:00.0 --all\n");
 	verb->callback([text, &command] {
 		command.run = [parsed = parse(*text)](Machine& machine, Output& output) {
 			return run_bars(parsed, machine, output);

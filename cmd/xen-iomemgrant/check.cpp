@@ -93,9 +93,10 @@ void add_check(CLI::App& app, Command& command)
 	auto* verb =
 		app.add_subcommand("check", "Say what speaks against a grant, changing nothing");
 	add_grant_arguments(*verb, *text);
+	verb->footer("Examples:\n"
+		     "  xen-iomemgrant check web1 03:00.0/2@16K+8K\n"
+		     "  xen-iomemgrant check web1 03:00.0/0 03:00.0/2 --allow=driver-bound\n");
 	verb->callback([text, &command] {
-		// There is nothing it could change.
-		command.can_dry_run = true;
 		command.run = [parsed = parse_grant_arguments(*text, command.globals)](
 				      Machine& machine, Output& output) {
 			return run_check(parsed, machine, output);

@@ -6,6 +6,19 @@
 namespace iomemgrant
 {
 
+namespace
+{
+
+constexpr auto footer = "Examples:\n"
+			"  xen-iomemgrant bars 03:00.0\n"
+			"  xen-iomemgrant grant web1 03:00.0/2@16K+8K --label=nic-doorbell\n"
+			"  xen-iomemgrant list\n"
+			"  xen-iomemgrant revoke g17\n"
+			"\n"
+			"`xen-iomemgrant help COMMAND` tells more, xen-iomemgrant(8) everything.\n";
+
+} // namespace
+
 void add_commands(CLI::App& app, Command& command)
 {
 	add_grant(app, command);
@@ -32,15 +45,14 @@ int run_command_line(const std::vector<std::string>& arguments, Machine& machine
 		   "Policy file, besides /etc/xen/iomemgrant.toml")
 		->type_name("FILE");
 	add_commands(app, command);
+	// Last, or the verbs would inherit it.
+	app.footer(footer);
 	const auto output = [&] {
 		return Output(app.get_name(), command.globals.output(is_terminal), out, err);
 	};
 	try {
 		if (const auto finished = parse_command_line(app, arguments, out, err))
 			return *finished;
-		if (command.globals.dry_run && !command.can_dry_run)
-			throw Error(kind::no_dry_run, "this command does not know --dry-run",
-				"it changes nothing, or cannot tell beforehand what it would change");
 		if (!command.config.empty())
 			machine.add_policy_file(command.config);
 		auto talk = output();

@@ -23,8 +23,6 @@ struct Command {
 	GlobalOptions globals;
 	/// Returns the exit status; throws Error.
 	std::function<int(Machine&, Output&)> run;
-	/// The verb knows --dry-run.
-	bool can_dry_run = false;
 	/// A policy file besides the machine's own.
 	std::string config;
 };

@@ -124,7 +124,6 @@ void add_gc(CLI::App& app, Command& command)
 {
 	auto* verb = app.add_subcommand("gc", "Remove what dead guests and commands left behind");
 	verb->callback([&command] {
-		command.can_dry_run = true;
 		command.run = [dry_run = &command.globals.dry_run](
 				      Machine& machine, Output& output) {
 			return run_gc(*dry_run, machine, output);

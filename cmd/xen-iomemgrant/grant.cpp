@@ -66,8 +66,11 @@ void add_grant(CLI::App& app, Command& command)
 	auto text = std::make_shared<GrantText>();
 	auto* verb = app.add_subcommand("grant", "Give regions of BARs to a running guest");
 	add_grant_arguments(*verb, *text);
+	verb->footer("Examples:\n"
+		     "  xen-iomemgrant grant web1 03:00.0/2@16K+8K --label=nic-doorbell\n"
+		     "  xen-iomemgrant grant web1 03:00.0/0 --no-wait\n"
+		     "  xen-iomemgrant --dry-run grant web1 03:00.0/2 --allow=driver-bound\n");
 	verb->callback([text, &command] {
-		command.can_dry_run = true;
 		command.run = [parsed = parse_grant_arguments(*text, command.globals)](
 				      Machine& machine, Output& output) {
 			return run_grant(parsed, machine, output);

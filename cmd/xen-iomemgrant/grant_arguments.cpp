@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace iomemgrant
 {
@@ -15,18 +16,21 @@ void add_grant_arguments(CLI::App& verb, GrantText& text)
 		->required();
 	verb.add_option("--label", text.label, "Name of the device node in the guest")
 		->type_name("NAME");
-	verb.add_option("--cache", text.cache, "uc (default) or wc")->type_name("TYPE");
-	verb.add_option("--allow", text.allow, "Override safety checks by name")
+	verb.add_option("--cache", text.cache, "uc, uncached (default), or wc, write-combining")
+		->type_name("TYPE");
+	verb.add_option("--allow", text.allow,
+		    fmt::format("Override safety checks by name: {}",
+			    fmt::join(AllowSet::all().names(), ", ")))
 		->type_name("CLASS[,CLASS]")
 		->expected(1)
 		->take_all()
 		->allow_extra_args(false);
 	verb.add_option("--method", text.method, "grant (default)")
-		->check(CLI::IsMember({"grant", "domctl"}))
 		->type_name("METHOD");
 	verb.add_flag("--read-only", text.read_only, "Refused: Xen has no such grant yet");
-	auto* wait = verb.add_flag(
-		"--wait", text.wait, "Wait for the guest to map; --wait=SEC, default 10");
+	auto* wait = verb.add_option(
+		"--wait", text.wait, "How long the guest may take to map; without it 10 s");
+	wait->type_name("SEC");
 	verb.add_flag("--no-wait", text.no_wait, "Leave the offer open")->excludes(wait);
 }
 
@@ -43,7 +47,7 @@ GrantArguments parse_grant_arguments(const GrantText& text, const GlobalOptions&
 			"granted I/O page",
 			"leave --read-only out if the guest may also write");
 	options.cache = parse_cache(text.cache);
-	if (text.method != "grant")
+	if (parse_choice("--method", text.method, {"grant", "domctl"}) != "grant")
 		throw Error(kind::method_unsupported,
 			fmt::format("--method={} is not supported by this version", text.method),
 			"use --method=grant (default)");
@@ -54,10 +58,10 @@ GrantArguments parse_grant_arguments(const GrantText& text, const GlobalOptions&
 	options.dry_run = globals.dry_run;
 	if (text.no_wait)
 		options.wait.reset();
-	else if (!text.wait.empty() && text.wait != "true")
-		options.wait = parse_seconds("--wait", text.wait);
+	else if (!text.wait.empty())
+		options.wait = parse_duration("--wait", text.wait);
 	else
-		options.wait = globals.timeout().value_or(default_wait);
+		options.wait = globals.timeout.value_or(default_wait);
 	return command;
 }
 

@@ -4,19 +4,30 @@
 #include <algorithm>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <output/command_line.h>
 
 namespace iomemgrant
 {
+
+namespace
+{
+
+const std::vector<std::string> states = {
+	"offered", "mapped", "revoking", "orphaned", "lost", "unpublished"};
+
+} // namespace
 
 void add_grant_filter(CLI::App& verb, GrantFilterText& text, bool with_state)
 {
 	verb.add_option("--domain", text.domain, "Only grants of this domain")->type_name("DOMAIN");
 	verb.add_option("--device", text.device, "Only grants of this device")->type_name("BDF");
 	if (with_state)
-		verb.add_option("--state", text.state, "Only grants in this state")
-			->type_name("STATE")
-			->check(CLI::IsMember({"offered", "mapped", "revoking", "orphaned", "lost",
-				"unpublished"}));
+		verb.add_option("--state", text.state,
+			    fmt::format("Only grants in this state: {}", fmt::join(states, ", ")))
+			->type_name("STATE");
 }
 
 GrantFilter GrantFilter::parse(const GrantFilterText& text)
@@ -26,7 +37,8 @@ GrantFilter GrantFilter::parse(const GrantFilterText& text)
 		filter.domain = DomainSpec::parse(text.domain);
 	if (!text.device.empty())
 		filter.device = Sbdf::from_user(text.device);
-	filter.state = text.state;
+	if (!text.state.empty())
+		filter.state = parse_choice("--state", text.state, states);
 	return filter;
 }
 

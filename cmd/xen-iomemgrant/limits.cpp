@@ -171,6 +171,9 @@ void add_limits(CLI::App& app, Command& command)
 	auto text = std::make_shared<std::string>();
 	auto* verb = app.add_subcommand("limits", "Show how much more can be granted");
 	auto* option = verb->add_option("DOMAIN", *text, "Also the limits of this guest");
+	verb->footer("Examples:\n"
+		     "  xen-iomemgrant limits\n"
+		     "  xen-iomemgrant limits web1\n");
 	verb->callback([text, option, &command] {
 		std::optional<DomainSpec> domain;
 		if (option->count())

@@ -3,6 +3,8 @@
 #include <memory>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
@@ -70,9 +72,14 @@ void add_list(CLI::App& app, Command& command)
 	auto text = std::make_shared<ListText>();
 	auto* verb = app.add_subcommand("list", "Show all grants")->alias("ls");
 	add_grant_filter(*verb, text->filter, true);
-	verb->add_option("-o,--columns", text->columns, "Columns to show, separated by commas")
+	verb->add_option("-o,--columns", text->columns,
+		    fmt::format("Columns to show, separated by commas: {}",
+			    fmt::join(all_grant_columns(), ", ")))
 		->type_name("COLS");
 	verb->add_flag("--no-legend", text->no_legend, "No header");
+	verb->footer("Examples:\n"
+		     "  xen-iomemgrant list --domain=web1 --state=mapped\n"
+		     "  xen-iomemgrant list -o id,domain,phys,allow --no-legend\n");
 	verb->callback([text, &command] {
 		command.run = [parsed = parse(*text)](Machine& machine, Output& output) {
 			return run_list(parsed, machine, output);

@@ -117,7 +117,7 @@ MonitorCommand parse(const std::optional<std::string>& domain, const GlobalOptio
 	MonitorCommand command;
 	if (domain)
 		command.domain = DomainSpec::parse(*domain);
-	command.limit = globals.timeout();
+	command.limit = globals.timeout;
 	return command;
 }
 
@@ -127,8 +127,11 @@ void add_monitor(CLI::App& app, Command& command)
 {
 	auto domain = std::make_shared<std::optional<std::string>>();
 	auto* verb = app.add_subcommand(
-		"monitor", "Tell every change of grants, until interrupted or --timeout=SEC");
+		"monitor", "Tell every change of grants, until interrupted or --timeout is over");
 	verb->add_option("--domain", *domain, "Only grants of this domain")->type_name("DOMAIN");
+	verb->footer("Examples:\n"
+		     "  xen-iomemgrant monitor --domain=web1\n"
+		     "  xen-iomemgrant --json monitor --timeout=1h\n");
 	verb->callback([domain, &command] {
 		command.run = [parsed = parse(*domain, command.globals)](
 				      Machine& machine, Output& output) {

@@ -45,14 +45,14 @@ RevokeCommand parse(const RevokeText& text, const GlobalOptions& globals)
 	const int ways = !text.ids.empty() + !text.filter.domain.empty() +
 		!text.filter.device.empty() + text.all;
 	if (ways != 1)
-		throw Error(kind::usage, "say what to revoke: GRANT-ID..., --domain, --device or --all",
+		throw Error(kind::usage,
+			ways ? "revoke takes only one of GRANT-ID..., --domain, --device and --all"
+			     : "say what to revoke: GRANT-ID..., --domain, --device or --all",
 			"xen-iomemgrant revoke --help");
 	command.ignore_missing = text.ignore_missing;
 	command.dry_run = globals.dry_run;
-	if (!text.wait.empty() && text.wait != "true")
-		command.limit = parse_seconds("--wait", text.wait);
-	else
-		command.limit = globals.timeout().value_or(default_wait);
+	command.limit = text.wait.empty() ? globals.timeout.value_or(default_wait)
+					  : parse_duration("--wait", text.wait);
 	if (!text.force.empty())
 		command.force = parse_force(text.force);
 	return command;
@@ -211,29 +211,35 @@ int run_revoke(const RevokeCommand& command, Machine& machine, Output& output)
 }
 
 constexpr auto ladder =
-	"The guest is asked to let go and given the time of --wait.  If it keeps a page mapped, the\n"
-	"grant is left ending: the kernel frees it as soon as the guest lets go or dies.  --force\n"
-	"takes one step against such a guest, the one it names and no other:\n"
+	"The guest is asked to let go and given the time of --wait.  If it keeps a page\n"
+	"mapped, the grant is left ending: the kernel frees it as soon as the guest lets\n"
+	"go or dies.  --force takes one step against such a guest, the one it names and\n"
+	"no other:\n"
 	"  fence           the references leave XenStore; what is mapped stays mapped\n"
-	"  disable-decode  the device stops answering, to everybody\n"
-	"  destroy-domain  the guest is destroyed, which ends the grant; the last resort\n";
+	"  disable-decode  the device stops answering every domain that maps it\n"
+	"  destroy-domain  the guest is destroyed, which ends the grant; the last resort\n"
+	"\n"
+	"Examples:\n"
+	"  xen-iomemgrant revoke g17\n"
+	"  xen-iomemgrant revoke --domain=web1 --wait=1min\n"
+	"  xen-iomemgrant revoke g17 --wait=0 --force=fence\n";
 
 } // namespace
 
 void add_revoke(CLI::App& app, Command& command)
 {
 	auto text = std::make_shared<RevokeText>();
-	auto* verb = app.add_subcommand(
-		"revoke", fmt::format("Take grants back\n\n{}", ladder));
+	auto* verb = app.add_subcommand("revoke", "Take grants back");
 	verb->add_option("GRANT-ID", text->ids, "17 or g17");
 	add_grant_filter(*verb, text->filter, false);
 	verb->add_flag("--all", text->all, "All grants there are");
-	verb->add_flag("--wait", text->wait, "How long the guest may take; --wait=SEC, default 10");
+	verb->add_option("--wait", text->wait, "How long the guest may take; without it 10 s")
+		->type_name("SEC");
 	verb->add_option("--force", text->force, "fence, disable-decode or destroy-domain")
 		->type_name("STEP");
 	verb->add_flag("--ignore-missing", text->ignore_missing, "A grant that is not there is fine");
+	verb->footer(ladder);
 	verb->callback([text, &command] {
-		command.can_dry_run = true;
 		command.run = [parsed = parse(*text, command.globals)](
 				      Machine& machine, Output& output) {
 			return run_revoke(parsed, machine, output);

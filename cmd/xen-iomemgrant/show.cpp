@@ -39,6 +39,9 @@ void add_show(CLI::App& app, Command& command)
 	auto* verb = app.add_subcommand("show", "Show everything about one grant");
 	verb->add_option("GRANT", text->grant, "Id or label of a grant")->required();
 	verb->add_flag("--refs", text->refs, "Also the grant references");
+	verb->footer("Examples:\n"
+		     "  xen-iomemgrant show g17 --refs\n"
+		     "  xen-iomemgrant --json show nic-doorbell\n");
 	verb->callback([text, &command] {
 		command.run = [text](Machine& machine, Output& output) {
 			return run_show(*text, machine, output);

@@ -34,7 +34,7 @@ WaitCommand parse(const WaitText& text, const GlobalOptions& globals)
 	// Of what is neither an id nor a label --for=gone would say that it is gone.
 	if (!Label::parse(text.grant))
 		(void)GrantId::from_user(text.grant);
-	return {text.grant, parse_goal(text.goal), globals.timeout().value_or(default_wait)};
+	return {text.grant, parse_goal(text.goal), globals.timeout.value_or(default_wait)};
 }
 
 int run_wait(const WaitCommand& command, Machine& machine, Output& output)
@@ -60,11 +60,14 @@ void add_wait(CLI::App& app, Command& command)
 {
 	auto text = std::make_shared<WaitText>();
 	auto* verb = app.add_subcommand("wait",
-		"Wait until a grant is mapped, unmapped or gone; --timeout=SEC, default 10");
+		"Wait until a grant is mapped, unmapped or gone, at most 10 s or --timeout");
 	verb->add_option("GRANT", text->grant, "Id or label of a grant")->required();
 	verb->add_option("--for", text->goal, "mapped, unmapped or gone")
 		->required()
 		->type_name("STATE");
+	verb->footer("Examples:\n"
+		     "  xen-iomemgrant wait g17 --for=mapped\n"
+		     "  xen-iomemgrant wait nic-doorbell --for=gone --timeout=5m\n");
 	verb->callback([text, &command] {
 		command.run = [parsed = parse(*text, command.globals)](
 				      Machine& machine, Output& output) {

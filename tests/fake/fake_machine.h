@@ -35,9 +35,9 @@ public:
 	}
 
 	void require_control_domain() override { fail(no_control); }
-	GrantDevice& device() override { return fail(no_device), grants; }
-	XenStore& store() override { return fail(no_store), xs; }
-	Hypervisor& hypervisor() override { return fail(no_hypervisor), xen; }
+	GrantDevice& device() override { return open(no_device), grants; }
+	XenStore& store() override { return open(no_store), xs; }
+	Hypervisor& hypervisor() override { return open(no_hypervisor), xen; }
 	const PciDevices& pci() override { return pci_; }
 	const Policy& policy() override
 	{
@@ -77,7 +77,16 @@ public:
 	/// What asking for this layer throws.
 	std::optional<Error> no_control, no_device, no_store, no_hypervisor;
 
+	/// How often a layer was asked for.
+	int opened = 0;
+
 private:
+	void open(const std::optional<Error>& error)
+	{
+		opened++;
+		fail(error);
+	}
+
 	static void fail(const std::optional<Error>& error)
 	{
 		if (error)

@@ -30,15 +30,15 @@ TEST_F(Messages, a_value_that_is_empty_is_not_one_that_is_absent)
 			<< option;
 	// The next argument is not its value.
 	expect({"list", "--domain=", "web1"}, "--domain: must not be empty", "usage",
-		"xen-iomemgrant --help", 2);
+		"xen-iomemgrant list --help", 2);
 	expect({"revoke", "--all", "--wait="}, "--wait: must not be empty", "usage",
-		"xen-iomemgrant --help", 2);
+		"xen-iomemgrant revoke --help", 2);
 	for (const auto* verb : {"limits", "grant", "check"}) {
 		Arguments arguments{verb, ""};
 		if (verb != std::string_view("limits"))
 			arguments.push_back("03:00.0/2");
 		expect(arguments, "a domain name must not be empty or hold control characters",
-			"bad-domain", "", 2);
+			"bad-domain", "xl list shows the names; id: and uuid: name a domain as well", 2);
 	}
 	for (const Arguments& arguments :
 		{Arguments{"show", ""}, {"revoke", ""}, {"wait", "", "--for=gone"}})

@@ -150,7 +150,7 @@ TEST(Usage, names_the_mistake_in_text_and_json)
 	EXPECT_EQ(guest.run({}).status, 2);
 	const auto ran = guest.run({"-j", "read", "g17"});
 	EXPECT_EQ(ran.status, 2);
-	EXPECT_EQ(ran.err, "xen-iomemagent: error: OFF is required [usage]\n"
+	EXPECT_EQ(ran.err, "xen-iomemagent: error: read needs OFF [usage]\n"
 			   "hint: xen-iomemagent read --help\n");
 	const auto json = nlohmann::json::parse(ran.out);
 	EXPECT_EQ(json["ok"], false);

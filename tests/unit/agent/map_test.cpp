@@ -27,6 +27,16 @@ TEST(MapDeathTest, opens_for_reading_only_when_asked_to)
 		testing::ExitedWithCode(7), "");
 }
 
+TEST(MapDeathTest, hands_on_every_word_as_it_is)
+{
+	Guest guest;
+	guest.with_grant();
+	EXPECT_EXIT(guest.run({"map", "g17", "--exec", "--", "sh", "-c",
+			    "test $# = 5 && test \"$1$2$3$4$5\" = '[a,b]--json---n' && exit 7", "sh",
+			    "[a,b]", "--json", "--", "", "-n"}),
+		testing::ExitedWithCode(7), "");
+}
+
 TEST(Map, says_that_there_is_no_such_command)
 {
 	Guest guest;
@@ -45,7 +55,8 @@ TEST(Map, runs_nothing_without_the_grant_or_in_a_dry_run)
 	const auto ran = guest.run({"-n", "map", "g17", "--exec", "true"});
 	EXPECT_EQ(ran.status, 2);
 	EXPECT_EQ(ran.err,
-		"xen-iomemagent: error: map runs a command and has no dry run [no-dry-run]\n");
+		"xen-iomemagent: error: map runs a command and has no dry run [no-dry-run]\n"
+		"hint: repeat it without --dry-run\n");
 	EXPECT_EQ(guest.run({"map", "g17", "true"}).status, 2);
 	EXPECT_EQ(guest.run({"map", "g17", "--exec"}).status, 2);
 }
