@@ -5,8 +5,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <vector>
 
-#include <iomemgrant/domid.h>
+#include <iomemgrant/hypervisor.h>
 
 namespace iomemgrant
 {
@@ -14,6 +15,10 @@ namespace iomemgrant
 /// max_maptrack_frames as the domain's configuration has it, from the file in which libxl keeps
 /// that while the domain lives.  Absent when it does not say, or there is no such file.
 std::optional<std::uint32_t> configured_maptrack_frames(
+	const DomainInfo& domain, const std::filesystem::path& root = "/var/lib/xen");
+
+/// The machine addresses that `iomem=` of the domain's configuration gives it, from the same file.
+std::vector<MachineRange> configured_iomem(
 	const DomainInfo& domain, const std::filesystem::path& root = "/var/lib/xen");
 
 } // namespace iomemgrant

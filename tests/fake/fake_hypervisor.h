@@ -2,6 +2,7 @@
 #ifndef FAKE_HYPERVISOR_H
 #define FAKE_HYPERVISOR_H
 
+#include <map>
 #include <vector>
 
 #include <iomemgrant/hypervisor.h>
@@ -20,6 +21,8 @@ public:
 	std::optional<MaptrackLimit> maptrack =
 		MaptrackLimit{1024, MaptrackLimit::Source::xen_default};
 	std::uint64_t pod_pages = 0;
+	/// What domains have by `iomem=`.
+	std::map<Domid, std::vector<MachineRange>> iomem;
 
 	XenInfo info() override { return facts; }
 
@@ -37,6 +40,10 @@ public:
 	std::optional<MaptrackLimit> maptrack_limit(const DomainInfo&) override
 	{
 		return maptrack;
+	}
+	std::vector<MachineRange> configured_iomem(const DomainInfo& domain) override
+	{
+		return iomem[domain.id];
 	}
 	std::uint64_t populate_on_demand(Domid) override { return pod_pages; }
 };

@@ -180,4 +180,10 @@ TEST(LibxlConfig, the_limit_is_read_from_what_libxl_keeps)
 	EXPECT_EQ(with(R"({"b_info":{"max_maptrack_frames":"many"}})"), std::nullopt);
 	EXPECT_EQ(with(R"([1])"), std::nullopt);
 	EXPECT_EQ(with("no json"), std::nullopt);
+	EXPECT_TRUE(configured_iomem(web1, folder.root()).empty());
+	// Page 0xfe300, and what no machine address can be.
+	(void)with(R"({"b_info":{"iomem":[{"start":1041152,"number":1},{"start":16,"number":2,
+		"gfn":5},{"start":1099511627776,"number":1},{"start":-1,"number":1},{"start":1},7]}})");
+	EXPECT_EQ(configured_iomem(web1, folder.root()),
+		(std::vector<MachineRange>{{0xfe300000, 0xfe301000}, {0x10000, 0x12000}}));
 }

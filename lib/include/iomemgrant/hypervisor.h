@@ -38,6 +38,14 @@ struct MaptrackLimit {
 };
 inline constexpr std::uint32_t refs_per_maptrack_frame = 256;
 
+/// Machine addresses, from whole page to whole page.
+struct MachineRange {
+	std::uint64_t first = 0;
+	std::uint64_t end = 0;
+
+	friend bool operator==(const MachineRange&, const MachineRange&) = default;
+};
+
 /// What Xen knows of its domains.
 class Hypervisor
 {
@@ -54,6 +62,10 @@ public:
 	/// domain's configuration, or else from the parameter Xen gives new domains.  Absent when
 	/// neither is to be had.
 	virtual std::optional<MaptrackLimit> maptrack_limit(const DomainInfo& domain) = 0;
+	/// Device memory that `iomem=` of the domain's configuration gives it for as long as it
+	/// lives.  Xen does not tell this either: it comes from libxl's copy of the configuration,
+	/// and is empty for domains of another toolstack.
+	virtual std::vector<MachineRange> configured_iomem(const DomainInfo& domain) = 0;
 	/// Pages the domain believes to have and that have no memory yet.
 	virtual std::uint64_t populate_on_demand(Domid id) = 0;
 };

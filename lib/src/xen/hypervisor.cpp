@@ -144,6 +144,11 @@ public:
 		return std::nullopt;
 	}
 
+	std::vector<MachineRange> configured_iomem(const DomainInfo& domain) override
+	{
+		return iomemgrant::configured_iomem(domain);
+	}
+
 	std::uint64_t populate_on_demand(Domid id) override
 	{
 		std::uint64_t all = 0, cached = 0, entries = 0;
