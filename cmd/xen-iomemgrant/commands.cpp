@@ -55,6 +55,8 @@ int run_command_line(const std::vector<std::string>& arguments, Machine& machine
 			return *finished;
 		if (!command.config.empty())
 			machine.add_policy_file(command.config);
+		if (const auto limit = command.globals.timeout)
+			machine.limit_requests(*limit);
 		auto talk = output();
 		return command.run(machine, talk);
 	} catch (const Error& error) {

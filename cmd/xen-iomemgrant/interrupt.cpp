@@ -43,8 +43,8 @@ void on_signal(int signal)
 		// Cannot fail but by overflow, and then it is readable already.
 		(void)!write(signal_fd, &one, sizeof(one));
 	} else if (now - first >= burst_ms) {
-		// Whoever asks again sees that nothing ends: a request to xenstored, say, that
-		// nobody answers and no signal breaks off.
+		// The user asks again because the command does not end: a guest may take its time
+		// to give back what is rolled back, and the module may wait for the kernel.
 		(void)std::signal(signal, SIG_DFL);
 		(void)raise(signal); // takes effect when this returns
 	}

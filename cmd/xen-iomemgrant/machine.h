@@ -2,6 +2,7 @@
 #ifndef XEN_IOMEMGRANT_MACHINE_H
 #define XEN_IOMEMGRANT_MACHINE_H
 
+#include <chrono>
 #include <string>
 
 #include <iomemgrant/host.h>
@@ -29,6 +30,9 @@ public:
 	virtual const Policy& policy() = 0;
 	/// A policy file besides this machine's own.  Before policy().
 	virtual void add_policy_file(const std::string& path) = 0;
+	/// Has xenstored answer each request within @limit, where the user is that impatient.
+	/// Before store().
+	virtual void limit_requests(std::chrono::milliseconds limit) = 0;
 	virtual SystemFacts system() = 0;
 	/// Everything; throws what is missing first, but for a XenStore that cannot be reached:
 	/// that one throws when it is asked something.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "real_machine.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -38,8 +39,15 @@ GrantDevice& RealMachine::device()
 XenStore& RealMachine::store()
 {
 	if (!store_)
-		store_ = open_xenstore(interrupt_.fd());
+		store_ = open_xenstore(interrupt_.fd(), request_limit_);
 	return *store_;
+}
+
+void RealMachine::limit_requests(std::chrono::milliseconds limit)
+{
+	// With less a xenstored that is only busy would count as one that hangs.
+	constexpr std::chrono::milliseconds least{1000};
+	request_limit_ = std::min(default_request_limit, std::max(least, limit));
 }
 
 Hypervisor& RealMachine::hypervisor()

@@ -29,6 +29,7 @@ public:
 	const PciDevices& pci() override { return pci_; }
 	const Policy& policy() override;
 	void add_policy_file(const std::string& path) override { policy_files_.push_back(path); }
+	void limit_requests(std::chrono::milliseconds limit) override;
 	SystemFacts system() override { return SystemFacts::read(); }
 	Host& host() override;
 
@@ -40,6 +41,7 @@ private:
 	LogSink log_;
 	PciDevices pci_;
 	std::vector<std::string> policy_files_;
+	std::chrono::milliseconds request_limit_ = default_request_limit;
 	std::optional<Policy> policy_;
 	std::unique_ptr<GrantDevice> device_;
 	std::unique_ptr<XenStore> store_;

@@ -25,6 +25,8 @@ using std::chrono::milliseconds;
 
 // How long to leave a xenstored alone that went away.
 constexpr milliseconds reconnect_delay{2000};
+// How long xenstored may take for an answer; signals are not taken meanwhile.
+constexpr milliseconds request_limit{5000};
 
 void say(const std::string& line)
 {
@@ -74,7 +76,7 @@ Service::~Service()
 // Watches first, so that nothing is missed between the first look and them.
 void Service::connect()
 {
-	store_ = open_xenstore();
+	store_ = open_xenstore(-1, request_limit);
 	watched_.emplace(*store_);
 }
 

@@ -18,9 +18,9 @@ namespace iomemgrant
 
 /// The event loop: watches, the module's device, a timer, signals, systemd.
 ///
-/// One thread, and xenstored is asked synchronously: while it does not answer nothing happens, and
-/// nothing is lost either, since every look starts from what is true then.  If it goes away the
-/// service waits for it.
+/// One thread, and xenstored is asked synchronously: for as long as a request may take nothing else
+/// happens, and nothing is lost either, since every look starts from what is true then.  If xenstored
+/// goes away or hangs the service tries again and again to reach it.
 class Service
 {
 public:

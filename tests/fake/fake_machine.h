@@ -49,6 +49,7 @@ public:
 		return *policy_;
 	}
 	void add_policy_file(const std::string& path) override { policy_files.push_back(path); }
+	void limit_requests(std::chrono::milliseconds limit) override { request_limit = limit; }
 	SystemFacts system() override { return facts; }
 	Host& host() override
 	{
@@ -74,6 +75,7 @@ public:
 		.devtmpfs = true,
 		.udev = true};
 	std::vector<std::string> policy_files;
+	std::optional<std::chrono::milliseconds> request_limit;
 	/// What asking for this layer throws.
 	std::optional<Error> no_control, no_device, no_store, no_hypervisor;
 

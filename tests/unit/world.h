@@ -103,6 +103,7 @@ public:
 	const PciDevices& pci() override { return host().pci; }
 	const Policy& policy() override { return policy_; }
 	void add_policy_file(const std::string& path) override { policy_.add_file(path); }
+	void limit_requests(std::chrono::milliseconds) override {}
 	SystemFacts system() override { return {}; }
 	/// A new one each time: what it read of the devices is not kept.
 	Host& host() override

@@ -1,24 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// XenStore through libxenstore.  Contract of that library: NULL or false with errno.
+// The requests this project makes of xenstored, and what its answers mean.
 #include <iomemgrant/real.h>
 
-#include <cerrno>
-#include <sstream>
 #include <string_view>
 #include <thread>
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <unistd.h>
-// The header does not say itself that it is C.
-extern "C" {
-#include <xenstore.h>
-}
 
 #include <iomemgrant/error.h>
 
-#include "handle.h"
-#include "xenstore_socket.h"
+#include "xenstore_connection.h"
+#include "xenstore_words.h"
 
 namespace iomemgrant
 {
@@ -26,281 +19,274 @@ namespace iomemgrant
 namespace
 {
 
-using XsHandle = std::unique_ptr<xs_handle, Releaser<xs_close>>;
-
-// A conflict means that somebody else changed what we read.  A hundred in a row are no accident.
+// A conflict means that another program changed what this one read.  A hundred in a row are no
+// accident.
 constexpr int max_commits = 100;
 // Guests share a small number of transactions; dom0 has no quota but a restarted daemon may lag.
 constexpr int max_starts = 5;
+constexpr std::uint32_t no_transaction = 0;
 
-// The library answers EINVAL to the request during which its reading thread met the end of the
-// connection, and EBADF to all that follow.
-bool is_lost(xs_handle* handle, int errnum)
+/// One connection, inside or outside of a transaction.
+class Requests
 {
-	return errnum == EINVAL && !Malloced<void>(xs_read(handle, XBT_NULL, "/", nullptr)) &&
-	       errno == EBADF;
-}
-
-Error store_error(xs_handle* handle, int errnum, const std::string& what)
-{
-	switch (is_lost(handle, errnum) ? EPIPE : errnum) {
-	case ENOSPC:
-	case E2BIG:
-	case EDQUOT:
-		return {kind::xenstore_quota,
-			fmt::format("{}: a XenStore quota is reached ({})", what,
-				errnum == E2BIG ? "size of a node" : "nodes or transactions"),
-			"xenstore-ls shows what fills it"};
-	case EPIPE:
-	case ECONNRESET:
-	case ECONNREFUSED:
-	case EBADF:
-		return {kind::no_xenstore, fmt::format("{}: xenstored does not answer", what),
-			"systemctl status xenstored"};
-	default:
-		return Error::from_errno(errnum, what);
+public:
+	Requests(XenStoreConnection& connection, std::uint32_t transaction)
+		: connection_(connection), transaction_(transaction)
+	{
 	}
-}
 
-// Absent, or hidden from us, which comes to the same.
-bool is_absent(int errnum)
-{
-	return errnum == ENOENT || errnum == EACCES || errnum == ENOTDIR;
-}
-
-std::optional<std::string> read_node(
-	xs_handle* handle, xs_transaction_t transaction, const std::string& path)
-{
-	unsigned length = 0;
-	const Malloced<char> value(
-		static_cast<char*>(xs_read(handle, transaction, path.c_str(), &length)));
-	const int errnum = errno;
-	if (value)
-		return std::string(value.get(), length);
-	if (is_absent(errnum))
-		return std::nullopt;
-	throw store_error(handle, errnum, fmt::format("read XenStore node {}", path));
-}
-
-std::vector<std::string> read_directory(
-	xs_handle* handle, xs_transaction_t transaction, const std::string& path)
-{
-	unsigned count = 0;
-	const Malloced<char*> names(xs_directory(handle, transaction, path.c_str(), &count));
-	const int errnum = errno;
-	if (names)
-		return {names.get(), names.get() + count};
-	if (is_absent(errnum))
-		return {};
-	throw store_error(handle, errnum, fmt::format("list XenStore node {}", path));
-}
-
-void write_node(xs_handle* handle, xs_transaction_t transaction, const std::string& path,
-	const std::string& value)
-{
-	if (xs_write(handle, transaction, path.c_str(), value.data(),
-		    static_cast<unsigned>(value.size())))
-		return;
-	throw store_error(handle, errno, fmt::format("write XenStore node {}", path));
-}
-
-// From lines like "nodes            :       12 Nodes per domain".
-std::optional<std::uint64_t> number_after(const std::string& text, std::string_view name)
-{
-	std::istringstream lines(text);
-	std::string line;
-	while (std::getline(lines, line)) {
-		std::istringstream words(line);
-		std::string word;
-		char colon = 0;
-		std::uint64_t value = 0;
-		if (words >> word && word == name && words >> colon >> value && colon == ':')
-			return value;
+	std::optional<std::string> read(const std::string& path)
+	{
+		const auto what = fmt::format("read XenStore node {}", path);
+		auto answer = ask(XS_READ, joined({path}), what);
+		if (answer)
+			return std::move(answer.payload);
+		if (is_absent(answer.error))
+			return std::nullopt;
+		throw store_error(answer.error, what);
 	}
-	return std::nullopt;
-}
 
-int permission_bits(NodePermission::Access access)
-{
-	switch (access) {
-	case NodePermission::Access::none:
-		return XS_PERM_NONE;
-	case NodePermission::Access::read:
-		return XS_PERM_READ;
-	case NodePermission::Access::write:
-		return XS_PERM_WRITE;
-	case NodePermission::Access::both:
-		return XS_PERM_READ | XS_PERM_WRITE;
+	std::vector<std::string> directory(const std::string& path)
+	{
+		const auto what = fmt::format("list XenStore node {}", path);
+		const auto answer = ask(XS_DIRECTORY, joined({path}), what);
+		if (answer)
+			return split(answer.payload);
+		if (answer.error == "E2BIG")
+			return directory_in_parts(path, what);
+		if (is_absent(answer.error))
+			return {};
+		throw store_error(answer.error, what);
 	}
-	return XS_PERM_NONE;
-}
 
-NodePermission::Access permission_access(int bits)
-{
-	const bool reads = bits & XS_PERM_READ;
-	const bool writes = bits & XS_PERM_WRITE;
-	if (reads && writes)
-		return NodePermission::Access::both;
-	if (reads)
-		return NodePermission::Access::read;
-	return writes ? NodePermission::Access::write : NodePermission::Access::none;
-}
+	void write(const std::string& path, const std::string& value)
+	{
+		require(XS_WRITE, joined({path}) + value,
+			fmt::format("write XenStore node {}", path));
+	}
+
+	void remove(const std::string& path)
+	{
+		const auto what = fmt::format("remove XenStore node {}", path);
+		const auto answer = ask(XS_RM, joined({path}), what);
+		if (!answer && answer.error != "ENOENT")
+			throw store_error(answer.error, what);
+	}
+
+	void require(xsd_sockmsg_type type, const std::string& payload, const std::string& what)
+	{
+		if (const auto answer = ask(type, payload, what); !answer)
+			throw store_error(answer.error, what);
+	}
+
+	XenStoreAnswer ask(
+		xsd_sockmsg_type type, const std::string& payload, const std::string& what)
+	{
+		return connection_.ask(type, transaction_, payload, what);
+	}
+
+private:
+	// Names that do not fit into one answer come in several, each with the generation of the
+	// node, which another program may change in between.  An empty name is the end.
+	std::vector<std::string> directory_in_parts(
+		const std::string& path, const std::string& what)
+	{
+		std::string names, generation;
+		while (true) {
+			const auto offset = fmt::format("{}", names.size());
+			const auto answer = ask(XS_DIRECTORY_PART, joined({path, offset}), what);
+			if (!answer && is_absent(answer.error))
+				return {};
+			if (!answer)
+				throw store_error(answer.error, what);
+			const auto end = answer.payload.find('\0');
+			if (end == std::string::npos || end + 1 == answer.payload.size())
+				throw store_error("EIO", what);
+			const bool same = answer.payload.substr(0, end) == generation;
+			generation = answer.payload.substr(0, end);
+			if (!names.empty() && !same) {
+				names.clear();
+				continue;
+			}
+			names += answer.payload.substr(end + 1);
+			if (names.size() < 2 || names.ends_with(std::string_view("\0\0", 2)))
+				break;
+		}
+		names.pop_back();
+		return split(names);
+	}
+
+	XenStoreConnection& connection_;
+	std::uint32_t transaction_;
+};
 
 class RealTransaction final : public XenStoreTransaction
 {
 public:
-	explicit RealTransaction(xs_handle* handle) : handle_(handle), id_(start(handle)) {}
+	explicit RealTransaction(XenStoreConnection& connection)
+		: id_(start(connection)), requests_(connection, id_)
+	{
+	}
 	RealTransaction(const RealTransaction&) = delete;
 	RealTransaction& operator=(const RealTransaction&) = delete;
 	~RealTransaction() override
 	{
-		// Abandoned on the way out of an exception; xenstored drops it with the
+		// The body or the commit has thrown; xenstored drops the transaction with the
 		// connection in any case.
-		if (id_ != XBT_NULL)
-			(void)xs_transaction_end(handle_, id_, true);
+		if (id_ == no_transaction)
+			return;
+		try {
+			(void)requests_.ask(
+				XS_TRANSACTION_END, joined({"F"}), "abort a XenStore transaction");
+		} catch (const Error&) {
+		}
 	}
 
-	/// False: somebody interfered, start again.
+	/// False: another program interfered, start again.
 	bool commit()
 	{
-		const auto id = std::exchange(id_, XBT_NULL);
-		if (xs_transaction_end(handle_, id, false))
+		const auto what = "commit a XenStore transaction";
+		id_ = no_transaction;
+		const auto answer = requests_.ask(XS_TRANSACTION_END, joined({"T"}), what);
+		if (answer)
 			return true;
-		const int errnum = errno;
-		if (errnum == EAGAIN)
+		if (answer.error == "EAGAIN")
 			return false;
-		throw store_error(handle_, errnum, "commit a XenStore transaction");
+		throw store_error(answer.error, what);
 	}
 
 	std::optional<std::string> read(const std::string& path) override
 	{
-		return read_node(handle_, id_, path);
+		return requests_.read(path);
 	}
 
 	std::vector<std::string> directory(const std::string& path) override
 	{
-		return read_directory(handle_, id_, path);
+		return requests_.directory(path);
 	}
 
 	void write(const std::string& path, const std::string& value) override
 	{
-		write_node(handle_, id_, path, value);
+		requests_.write(path, value);
 	}
 
 	void make_directory(const std::string& path, const NodePermissions& permissions) override
 	{
-		if (!xs_mkdir(handle_, id_, path.c_str()))
-			throw store_error(
-				handle_, errno, fmt::format("make XenStore node {}", path));
-		std::vector<xs_permissions> list;
+		requests_.require(
+			XS_MKDIR, joined({path}), fmt::format("make XenStore node {}", path));
+		auto list = joined({path});
 		for (const auto& permission : permissions)
-			list.push_back({.id = permission.domid.value(),
-				.perms = static_cast<decltype(xs_permissions::perms)>(
-					permission_bits(permission.access))});
-		if (!xs_set_permissions(handle_, id_, path.c_str(), list.data(),
-			    static_cast<unsigned>(list.size())))
-			throw store_error(handle_, errno,
-				fmt::format("set permissions of XenStore node {}", path));
+			list += joined({fmt::format("{}{}", permission_letter(permission.access),
+				permission.domid.value())});
+		requests_.require(XS_SET_PERMS, list,
+			fmt::format("set permissions of XenStore node {}", path));
 	}
 
-	void remove(const std::string& path) override
-	{
-		if (xs_rm(handle_, id_, path.c_str()))
-			return;
-		const int errnum = errno;
-		if (errnum != ENOENT)
-			throw store_error(
-				handle_, errnum, fmt::format("remove XenStore node {}", path));
-	}
+	void remove(const std::string& path) override { requests_.remove(path); }
 
 private:
-	static xs_transaction_t start(xs_handle* handle)
+	static std::uint32_t start(XenStoreConnection& connection)
 	{
-		int errnum = 0;
-		for (int i = 0; i < max_starts; i++) {
-			const auto id = xs_transaction_start(handle);
-			if (id != XBT_NULL)
-				return id;
-			errnum = errno;
-			// ENOSPC: all transactions this domain may have are in use.  There is no
-			// event for one becoming free.
-			if (errnum != ENOSPC)
-				break;
+		const std::string what = "start a XenStore transaction";
+		Requests requests(connection, no_transaction);
+		for (int i = 0;; i++) {
+			const auto answer = requests.ask(XS_TRANSACTION_START, joined({""}), what);
+			const auto id = answer ? number_at(answer.payload) : std::nullopt;
+			if (id && *id != no_transaction)
+				return static_cast<std::uint32_t>(*id);
+			// All transactions this domain may have are in use.  There is no event for
+			// one becoming free.
+			if (answer || !is_quota(answer.error) || i + 1 == max_starts)
+				throw store_error(answer ? "EIO" : answer.error, what);
 			std::this_thread::sleep_for(std::chrono::milliseconds(10 << i));
 		}
-		throw store_error(handle, errnum, "start a XenStore transaction");
 	}
 
-	xs_handle* handle_;
-	xs_transaction_t id_;
+	std::uint32_t id_;
+	Requests requests_;
 };
 
 class RealWatch final : public XenStoreWatch
 {
 public:
-	RealWatch(xs_handle* handle, std::string path) : handle_(handle), path_(std::move(path))
+	RealWatch(XenStoreConnection& connection, const std::string& path)
+		: requests_(connection, no_transaction), path_(path)
 	{
-		if (!xs_watch(handle_, path_.c_str(), path_.c_str()))
-			throw store_error(
-				handle_, errno, fmt::format("watch XenStore node {}", path_));
+		// The token tells this watch of a path from another of the same path.
+		static std::uint64_t last_token = 0;
+		token_ = fmt::format("{}", ++last_token);
+		requests_.require(XS_WATCH, joined({path_, token_}),
+			fmt::format("watch XenStore node {}", path_));
 	}
 	RealWatch(const RealWatch&) = delete;
 	RealWatch& operator=(const RealWatch&) = delete;
 	~RealWatch() override
 	{
-		// A watch that cannot be taken back only costs a spurious wake-up.
-		(void)xs_unwatch(handle_, path_.c_str(), path_.c_str());
+		try {
+			// A watch that cannot be taken back only costs a spurious wake-up.
+			(void)requests_.ask(XS_UNWATCH, joined({path_, token_}),
+				fmt::format("unwatch XenStore node {}", path_));
+		} catch (const Error&) {
+			// xenstored takes it back with the connection.
+		}
 	}
 
 private:
-	xs_handle* handle_;
+	Requests requests_;
 	std::string path_;
+	std::string token_;
 };
 
 class RealXenStore final : public XenStore
 {
 public:
-	RealXenStore(XsHandle handle, int wake_fd) : handle_(std::move(handle)), wake_fd_(wake_fd)
+	explicit RealXenStore(XenStorePatience patience)
+		: connection_(XenStorePlaces(), patience), wake_fd_(patience.wake_fd)
 	{
 	}
 
 	std::optional<std::string> read(const std::string& path) override
 	{
-		return read_node(handle_.get(), XBT_NULL, path);
+		return requests_.read(path);
 	}
 
 	std::vector<std::string> directory(const std::string& path) override
 	{
-		return read_directory(handle_.get(), XBT_NULL, path);
+		return requests_.directory(path);
 	}
 
 	void write(const std::string& path, const std::string& value) override
 	{
-		write_node(handle_.get(), XBT_NULL, path, value);
+		requests_.write(path, value);
 	}
 
 	NodePermissions permissions(const std::string& path) override
 	{
-		unsigned count = 0;
-		const Malloced<xs_permissions> list(
-			xs_get_permissions(handle_.get(), XBT_NULL, path.c_str(), &count));
-		const int errnum = errno;
-		if (!list)
-			throw store_error(handle_.get(), errnum,
-				fmt::format("read permissions of XenStore node {}", path));
+		const auto what = fmt::format("read permissions of XenStore node {}", path);
+		const auto answer = requests_.ask(XS_GET_PERMS, joined({path}), what);
+		if (!answer)
+			throw store_error(answer.error, what);
 		NodePermissions permissions;
-		for (unsigned i = 0; i < count; i++)
-			permissions.push_back({Domid(static_cast<std::uint16_t>(list.get()[i].id)),
-				permission_access(static_cast<int>(list.get()[i].perms))});
+		for (const auto& entry : split(answer.payload)) {
+			const auto domid =
+				entry.empty() ? std::nullopt : number_at(entry.substr(1));
+			if (!domid)
+				throw store_error("EIO", what);
+			permissions.push_back({Domid(static_cast<std::uint16_t>(*domid)),
+				permission_access(entry[0])});
+		}
 		return permissions;
 	}
 
 	XenStoreQuota quota(Domid domid) override
 	{
+		const auto used = control("quota", domid.str());
+		if (const auto quota = decode_oxenstored_quota(used, domid))
+			return *quota;
 		const auto limits = control("quota", {});
 		return {
 			.max_nodes = number_after(limits, "nodes"),
-			.nodes = number_after(control("quota", domid.str()), "nodes"),
+			.nodes = number_after(used, "nodes"),
 			.max_node_size = number_after(limits, "node-size"),
 		};
 	}
@@ -308,7 +294,7 @@ public:
 	void transact(const std::function<void(XenStoreTransaction&)>& body) override
 	{
 		for (int i = 0; i < max_commits; i++) {
-			RealTransaction transaction(handle_.get());
+			RealTransaction transaction(connection_);
 			body(transaction);
 			if (transaction.commit())
 				return;
@@ -320,7 +306,7 @@ public:
 
 	std::unique_ptr<XenStoreWatch> watch(const std::string& path) override
 	{
-		return std::make_unique<RealWatch>(handle_.get(), path);
+		return std::make_unique<RealWatch>(connection_, path);
 	}
 
 	using XenStore::wait;
@@ -337,59 +323,42 @@ public:
 		if (ready < 0 && errnum != EINTR)
 			throw Error::from_errno(errnum, "wait for XenStore");
 		if (ready > 0 && fds[1].revents) {
-			// Heard: who takes back what was begun waits here again.
+			// The wish is heard: what takes back the work begun so far waits here
+			// again.
 			std::uint64_t signals = 0;
 			(void)!::read(wake_fd_, &signals, sizeof(signals));
 			throw Error(kind::interrupted, "interrupted");
 		}
-		if (ready > 0 && (fds[0].revents & (POLLERR | POLLHUP | POLLNVAL)))
-			throw store_error(handle_.get(), EPIPE, "wait for XenStore");
 		return take_events() || early || (ready > 0 && fds[2].revents);
 	}
 
-	int fd() override { return xs_fileno(handle_.get()); }
+	int fd() override { return connection_.fd(); }
 
-	// Which watch it was does not matter to anybody, since after any event everything is read
-	// again.
-	bool take_events() override
-	{
-		bool any = false;
-		errno = 0;
-		while (const Malloced<char*> event{xs_check_watch(handle_.get())})
-			any = true;
-		// The library's own thread reads; EINVAL is how it says that it met the end.
-		if (const int errnum = errno; errnum && errnum != EAGAIN)
-			throw store_error(handle_.get(), errnum == EINVAL ? EPIPE : errnum,
-				"wait for XenStore");
-		return any;
-	}
+	// After any event everything is read again, so it does not matter which watch has fired.
+	bool take_events() override { return connection_.take_events(); }
 
 private:
 	// What a command of xenstore-control answers; nothing when this xenstored does not know it.
-	std::string control(const char* command, std::string argument)
+	std::string control(const char* command, const std::string& argument)
 	{
-		const auto length = static_cast<unsigned>(argument.empty() ? 0 : argument.size() + 1);
-		const Malloced<char> answer(
-			xs_control_command(handle_.get(), command, argument.data(), length));
-		return answer ? answer.get() : "";
+		auto payload = joined({command});
+		if (!argument.empty())
+			payload += joined({argument});
+		const auto answer =
+			requests_.ask(XS_CONTROL, payload, "ask xenstored for its quotas");
+		return answer ? answer.payload.c_str() : "";
 	}
 
-	XsHandle handle_;
+	XenStoreConnection connection_;
+	Requests requests_{connection_, no_transaction};
 	int wake_fd_;
 };
 
 } // namespace
 
-std::unique_ptr<XenStore> open_xenstore(int wake_fd)
+std::unique_ptr<XenStore> open_xenstore(int wake_fd, std::chrono::milliseconds limit)
 {
-	XsHandle handle(is_abandoned(xs_daemon_socket()) ? nullptr : xs_open(0));
-	const int errnum = errno;
-	if (!handle && (errnum == EACCES || errnum == EPERM))
-		throw Error::from_errno(errnum, "open XenStore");
-	if (!handle)
-		throw Error(kind::no_xenstore, "cannot reach xenstored",
-			"systemctl start xenstored (or check that it still runs)");
-	return std::make_unique<RealXenStore>(std::move(handle), wake_fd);
+	return std::make_unique<RealXenStore>(XenStorePatience{.limit = limit, .wake_fd = wake_fd});
 }
 
 } // namespace iomemgrant
