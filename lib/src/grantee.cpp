@@ -20,7 +20,8 @@ void require_other(const Host& host, Domid id)
 {
 	if (id == host.self)
 		throw Error(kind::self_grant,
-			fmt::format("domain {} already owns this device", host.self.value()));
+			fmt::format("domain {} already owns this device", host.self.value()),
+			"name a guest; xl list shows them");
 }
 
 void require_settled(const DomainInfo& domain)

@@ -113,10 +113,9 @@ TEST_F(Messages, m16_domains_that_are_none)
 	expect({"grant", "WEB1", "03:00.0/0"}, "no domain named 'WEB1'", "no-domain",
 		"closest: web1, web2", 3);
 	expect({"grant", "4711", "03:00.0/0"}, "no domain with id 4711", "no-domain", "xl list", 3);
-	expect({"grant", "0", "03:00.0/0"}, "domain 0 already owns this device", "self-grant", "",
-		2);
-	expect({"grant", "Domain-0", "03:00.0/0"}, "domain 0 already owns this device",
-		"self-grant", "", 2);
+	for (const auto* self : {"0", "Domain-0"})
+		expect({"grant", self, "03:00.0/0"}, "domain 0 already owns this device",
+			"self-grant", "name a guest; xl list shows them", 2);
 }
 
 TEST_F(Messages, m17_a_number_that_is_also_a_name)
