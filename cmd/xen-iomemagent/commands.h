@@ -18,6 +18,9 @@ class App;
 namespace iomemgrant::agent
 {
 
+/// Explains the argument that names a grant.
+inline constexpr auto grant_name_help = "17, g17 or id:17; or LABEL or label:LABEL";
+
 /// What the program sees of the machine; tests hand in another one.
 struct World {
 	Roots roots;

@@ -39,7 +39,7 @@ int run_dump(const DumpOptions& options, Context& context)
 	const auto width = parse_width(options.width);
 	const ByteRange range{
 		parse_bytes("offset", options.offset), parse_bytes("length", options.length)};
-	const auto grant = find_mapped(context.world.roots, GrantName::from_user(options.grant));
+	const auto grant = find_mapped(context.world.roots, GrantName::parse(options.grant));
 	const auto values = read_registers(grant, range, width);
 	context.output.text(render_dump(values, range.offset, width));
 
@@ -61,7 +61,7 @@ void add_dump(CLI::App& app, Verb& chosen)
 {
 	auto options = std::make_shared<DumpOptions>();
 	auto* verb = app.add_subcommand("dump", "Print a range of registers, 16 bytes a line");
-	verb->add_option("GRANT", options->grant, "Number or label of the grant")->required();
+	verb->add_option("GRANT", options->grant, grant_name_help)->required();
 	verb->add_option("OFF", options->offset, "Byte offset in the grant")->required();
 	verb->add_option("LEN", options->length, "How many bytes")->required();
 	add_width_option(*verb, options->width);

@@ -49,7 +49,7 @@ int run_map(const MapOptions& options, Context& context)
 	if (context.globals.dry_run)
 		throw Error(iomemgrant::kind::no_dry_run, "map runs a command and has no dry run",
 			"repeat it without --dry-run");
-	const auto grant = find_mapped(context.world.roots, GrantName::from_user(options.grant));
+	const auto grant = find_mapped(context.world.roots, GrantName::parse(options.grant));
 	const bool read_only = options.read_only || grant.access == Access::read_only;
 	const int fd = open_node(grant, read_only ? Access::read_only : Access::read_write);
 	if (fcntl(fd, F_SETFD, 0) != 0)
@@ -71,7 +71,7 @@ void add_map(CLI::App& app, Verb& chosen)
 {
 	auto options = std::make_shared<MapOptions>();
 	auto* verb = app.add_subcommand("map", "Run a command with a grant's node open");
-	verb->add_option("GRANT", options->grant, "Number or label of the grant")->required();
+	verb->add_option("GRANT", options->grant, grant_name_help)->required();
 	verb->add_flag("--read-only", options->read_only, "Open the node for reading only");
 	verb->add_flag("--exec", options->exec, "What to run follows; after -- if it has options")
 		->required();

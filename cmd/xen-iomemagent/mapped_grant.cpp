@@ -155,64 +155,28 @@ std::vector<MappedGrant> read_mapped_grants(const Roots& roots)
 	return read_mapped_grants_if_any(roots);
 }
 
-GrantName GrantName::from_id(GrantId id)
+const MappedGrant* find_in(const std::vector<MappedGrant>& grants, const GrantName& name)
 {
-	GrantName name;
-	name.id_ = id;
-	return name;
-}
-
-GrantName GrantName::from_label(Label label)
-{
-	GrantName name;
-	name.label_ = std::move(label);
-	return name;
-}
-
-GrantName GrantName::from_user(std::string_view text)
-{
-	constexpr std::string_view by_id = "id:";
-	constexpr std::string_view by_label = "label:";
-	if (text.starts_with(by_id))
-		return from_id(GrantId::from_user(text.substr(by_id.size())));
-	if (text.starts_with(by_label))
-		return from_label(Label::from_user(text.substr(by_label.size())));
-
-	GrantName name;
-	name.id_ = GrantId::parse(text);
-	// Every id also has the form of a label.
-	name.label_ = Label::parse(text);
-	if (!name.id_ && !name.label_)
+	if (name.guest)
 		throw Error(iomemgrant::kind::bad_grant_id,
-			fmt::format("'{}' is neither a grant id nor a label", text),
-			"xen-iomemagent list shows both");
-	return name;
-}
-
-const MappedGrant* GrantName::find_in(const std::vector<MappedGrant>& grants) const
-{
+			fmt::format("'{}' names a guest, and a guest has only its own grants",
+				name.str()),
+			fmt::format("label:{}", name.label->str()));
 	const MappedGrant* by_id = nullptr;
 	const MappedGrant* by_label = nullptr;
 	for (const auto& grant : grants) {
-		if (id_ && grant.id == id_)
+		if (name.id && grant.id == name.id)
 			by_id = &grant;
 		// A revoked grant may linger beside a new one with its label.
-		if (label_ && grant.label == label_ && (!by_label || grant.is_mapped()))
+		if (name.label && grant.label == name.label && (!by_label || grant.is_mapped()))
 			by_label = &grant;
 	}
 	if (by_id && by_label && by_id != by_label)
-		throw Error(kind::ambiguous_grant,
-			fmt::format("'{}' is the id of one grant and the label of {}", label_->str(),
+		throw Error(iomemgrant::kind::ambiguous_grant,
+			fmt::format("'{}' is the id of one grant and the label of {}", name.label->str(),
 				by_label->name()),
-			fmt::format("use id:{} or label:{}", id_->value(), label_->str()));
+			fmt::format("use id:{} or label:{}", name.id->value(), name.label->str()));
 	return by_id ? by_id : by_label;
-}
-
-std::string GrantName::describe() const
-{
-	if (id_ && label_)
-		return fmt::format("'{}'", label_->str());
-	return id_ ? id_->str() : fmt::format("labelled '{}'", label_->str());
 }
 
 Error no_grant(const GrantName& name)
@@ -225,7 +189,7 @@ Error no_grant(const GrantName& name)
 MappedGrant find_mapped(const Roots& roots, const GrantName& name)
 {
 	const auto grants = read_mapped_grants(roots);
-	const auto* grant = name.find_in(grants);
+	const auto* grant = find_in(grants, name);
 	if (!grant || !grant->id)
 		throw no_grant(name);
 	if (!grant->is_mapped())

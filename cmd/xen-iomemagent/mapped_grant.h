@@ -12,6 +12,7 @@
 #include <iomemgrant/domid.h>
 #include <iomemgrant/error.h>
 #include <iomemgrant/grant.h>
+#include <iomemgrant/grant_name.h>
 #include <iomemgrant/label.h>
 
 namespace iomemgrant::agent
@@ -21,7 +22,6 @@ namespace kind
 {
 inline constexpr ErrorKind bad_value{"bad-value", 2};
 inline constexpr ErrorKind needs_yes{"needs-yes", 2};
-inline constexpr ErrorKind ambiguous_grant{"ambiguous-grant", 2};
 inline constexpr ErrorKind revoked{"revoked", 3};
 inline constexpr ErrorKind read_only{"read-only", 4};
 } // namespace kind
@@ -69,27 +69,9 @@ std::vector<MappedGrant> read_mapped_grants(const Roots& roots);
 /// The same, but empty when the module is not loaded: for those who wait for it.
 std::vector<MappedGrant> read_mapped_grants_if_any(const Roots& roots);
 
-/// How the user names a grant: "17" or "g17", or a label; `id:` and `label:` say it explicitly.
-class GrantName
-{
-public:
-	static GrantName from_id(GrantId id);
-	static GrantName from_label(Label label);
-	/// Throws Error bad-grant-id or bad-label.
-	static GrantName from_user(std::string_view text);
-
-	/// Throws Error ambiguous-grant when the name fits the id of one grant and the label of
-	/// another.
-	const MappedGrant* find_in(const std::vector<MappedGrant>& grants) const;
-	/// "g17", "labelled 'nic'", or "'g17'" when it may be either.
-	std::string describe() const;
-
-private:
-	GrantName() = default;
-
-	std::optional<GrantId> id_;
-	std::optional<Label> label_;
-};
+/// The grant of this name.  Throws Error ambiguous-grant when the name fits the id of one grant and
+/// the label of another, and bad-grant-id when it names a guest: here is only one.
+const MappedGrant* find_in(const std::vector<MappedGrant>& grants, const GrantName& name);
 
 Error no_grant(const GrantName& name);
 

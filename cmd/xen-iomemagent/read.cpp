@@ -40,7 +40,7 @@ int run_read(const ReadOptions& options, Context& context)
 	const auto width = parse_width(options.width);
 	const ByteRange range{parse_bytes("offset", options.offset),
 		std::uint64_t{parse_count(options.count)} * bytes(width)};
-	const auto grant = find_mapped(context.world.roots, GrantName::from_user(options.grant));
+	const auto grant = find_mapped(context.world.roots, GrantName::parse(options.grant));
 	const auto values = read_registers(grant, range, width);
 
 	auto document = context.output.document("read");
@@ -62,7 +62,7 @@ void add_read(CLI::App& app, Verb& chosen)
 {
 	auto options = std::make_shared<ReadOptions>();
 	auto* verb = app.add_subcommand("read", "Read registers, each with a single access");
-	verb->add_option("GRANT", options->grant, "Number or label of the grant")->required();
+	verb->add_option("GRANT", options->grant, grant_name_help)->required();
 	verb->add_option("OFF", options->offset, "Byte offset in the grant")->required();
 	add_width_option(*verb, options->width);
 	verb->add_option("-c,--count", options->count,

@@ -16,9 +16,9 @@ namespace
 // Unlike the verbs that use a grant, `show` answers for one that is no longer mapped as well.
 int run_show(const std::string& name, Context& context)
 {
-	const auto wanted = GrantName::from_user(name);
+	const auto wanted = GrantName::parse(name);
 	const auto grants = read_mapped_grants(context.world.roots);
-	const auto* grant = wanted.find_in(grants);
+	const auto* grant = find_in(grants, wanted);
 	if (!grant)
 		throw no_grant(wanted);
 	context.output.text(render_fields(*grant));
@@ -35,7 +35,7 @@ void add_show(CLI::App& app, Verb& chosen)
 {
 	auto name = std::make_shared<std::string>();
 	auto* verb = app.add_subcommand("show", "Show everything about one grant");
-	verb->add_option("GRANT", *name, "Number or label of the grant")->required();
+	verb->add_option("GRANT", *name, grant_name_help)->required();
 	verb->footer("Examples:\n"
 		     "  xen-iomemagent show g17\n"
 		     "  xen-iomemagent --json show nic-doorbell\n");

@@ -26,9 +26,9 @@ struct WaitOptions {
 std::optional<GrantName> wanted_grant(const WaitOptions& options)
 {
 	if (options.label)
-		return GrantName::from_label(Label::from_user(*options.label));
+		return GrantName::of(Label::from_user(*options.label));
 	if (options.grant)
-		return GrantName::from_user(*options.grant);
+		return GrantName::parse(*options.grant);
 	return std::nullopt;
 }
 
@@ -40,7 +40,7 @@ const MappedGrant* find_usable(
 		return grant.is_mapped() && grant.node && std::filesystem::exists(*grant.node);
 	};
 	if (wanted) {
-		const auto* grant = wanted->find_in(grants);
+		const auto* grant = find_in(grants, *wanted);
 		return grant && usable(*grant) ? grant : nullptr;
 	}
 	const auto found = std::find_if(grants.begin(), grants.end(), usable);
@@ -81,7 +81,7 @@ void add_wait(CLI::App& app, Verb& chosen)
 	auto options = std::make_shared<WaitOptions>();
 	auto* verb = app.add_subcommand(
 		"wait", "Wait until a grant is mapped, at most 10 s or --timeout, and print its node");
-	auto* grant = verb->add_option("GRANT", options->grant, "Number or label of the grant");
+	auto* grant = verb->add_option("GRANT", options->grant, grant_name_help);
 	verb->add_option("--label", options->label, "Label of the grant")
 		->type_name("NAME")
 		->excludes(grant);

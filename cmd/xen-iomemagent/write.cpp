@@ -53,7 +53,7 @@ int run_write(const WriteOptions& options, Context& context)
 		throw Error(kind::needs_yes, "writing a register of a real device needs --yes",
 			"repeat with --yes, or with --dry-run to check only");
 
-	const auto grant = find_mapped(context.world.roots, GrantName::from_user(options.grant));
+	const auto grant = find_mapped(context.world.roots, GrantName::parse(options.grant));
 	if (grant.access == Access::read_only)
 		throw Error(kind::read_only, fmt::format("{} is granted read-only", grant.name()));
 	check_range(grant, range, width);
@@ -82,7 +82,7 @@ void add_write(CLI::App& app, Verb& chosen)
 {
 	auto options = std::make_shared<WriteOptions>();
 	auto* verb = app.add_subcommand("write", "Write one register with a single access");
-	verb->add_option("GRANT", options->grant, "Number or label of the grant")->required();
+	verb->add_option("GRANT", options->grant, grant_name_help)->required();
 	verb->add_option("OFF", options->offset, "Byte offset in the grant")->required();
 	verb->add_option("VALUE", options->value, "Decimal, or hexadecimal with 0x")->required();
 	add_width_option(*verb, options->width);

@@ -34,6 +34,20 @@ void add_grant_arguments(CLI::App& verb, GrantText& text)
 	verb.add_flag("--no-wait", text.no_wait, "Leave the offer open")->excludes(wait);
 }
 
+namespace
+{
+
+// A grant labelled "17" or "g17" could be told from grant 17 by label: alone.
+Label new_label(const std::string& text)
+{
+	if (GrantId::parse(text))
+		throw Error(kind::bad_label, fmt::format("label '{}' looks like a grant id", text),
+			"begin it with another letter than g, or have more than digits in it");
+	return Label::from_user(text);
+}
+
+} // namespace
+
 GrantArguments parse_grant_arguments(const GrantText& text, const GlobalOptions& globals)
 {
 	GrantArguments command{DomainSpec::parse(text.domain), {}, {}};
@@ -52,7 +66,7 @@ GrantArguments parse_grant_arguments(const GrantText& text, const GlobalOptions&
 			fmt::format("--method={} is not supported by this version", text.method),
 			"use --method=grant (default)");
 	if (!text.label.empty())
-		options.label = Label::from_user(text.label);
+		options.label = new_label(text.label);
 	for (const auto& list : text.allow)
 		options.allow.add(AllowSet::parse(list));
 	options.dry_run = globals.dry_run;

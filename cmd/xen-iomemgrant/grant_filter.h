@@ -16,6 +16,9 @@ class App;
 namespace iomemgrant
 {
 
+/// Explains the argument that names a grant.
+inline constexpr auto grant_name_help = "17, g17 or id:17; LABEL or label:LABEL; or DOMAIN/LABEL";
+
 struct GrantFilterText {
 	std::string domain;
 	std::string device;

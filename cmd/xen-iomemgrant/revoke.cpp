@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
 #include <memory>
 
 #include <CLI/CLI.hpp>
@@ -7,6 +8,7 @@
 
 #include <iomemgrant/granter.h>
 #include <iomemgrant/revoker.h>
+#include <iomemgrant/select_grant.h>
 
 #include "commands.h"
 #include "grant_fields.h"
@@ -19,7 +21,7 @@ namespace
 {
 
 struct RevokeText {
-	std::vector<std::string> ids;
+	std::vector<std::string> names;
 	GrantFilterText filter;
 	bool all = false;
 	bool ignore_missing = false;
@@ -28,7 +30,7 @@ struct RevokeText {
 };
 
 struct RevokeCommand {
-	std::vector<GrantId> ids;
+	std::vector<GrantName> names;
 	GrantFilter filter;
 	bool ignore_missing = false;
 	bool dry_run = false;
@@ -39,15 +41,15 @@ struct RevokeCommand {
 RevokeCommand parse(const RevokeText& text, const GlobalOptions& globals)
 {
 	RevokeCommand command;
-	for (const auto& id : text.ids)
-		command.ids.push_back(GrantId::from_user(id));
+	for (const auto& name : text.names)
+		command.names.push_back(GrantName::parse(name));
 	command.filter = GrantFilter::parse(text.filter);
-	const int ways = !text.ids.empty() + !text.filter.domain.empty() +
+	const int ways = !text.names.empty() + !text.filter.domain.empty() +
 		!text.filter.device.empty() + text.all;
 	if (ways != 1)
 		throw Error(kind::usage,
-			ways ? "revoke takes only one of GRANT-ID..., --domain, --device and --all"
-			     : "say what to revoke: GRANT-ID..., --domain, --device or --all",
+			ways ? "revoke takes only one of GRANT..., --domain, --device and --all"
+			     : "say what to revoke: GRANT..., --domain, --device or --all",
 			"xen-iomemgrant revoke --help");
 	command.ignore_missing = text.ignore_missing;
 	command.dry_run = globals.dry_run;
@@ -60,7 +62,7 @@ RevokeCommand parse(const RevokeText& text, const GlobalOptions& globals)
 
 /// One grant to take back and how that went.
 struct Item {
-	GrantId id;
+	GrantName name;
 	std::optional<GrantStatus> status;
 	std::optional<Error> error;
 	/// What it took.
@@ -86,38 +88,50 @@ Candidates candidates(const RevokeCommand& command, Host& host, Domains& domains
 	}
 }
 
+// A grant that two names mean is revoked once.
+bool is_in(const std::vector<Item>& items, const Item& item)
+{
+	return item.status && std::any_of(items.begin(), items.end(), [&](const Item& other) {
+		return other.status && other.status->grant.id == item.status->grant.id;
+	});
+}
+
 std::vector<Item> choose(const RevokeCommand& command, Host& host)
 {
 	Domains domains(host);
 	const auto [grants, no_xenstore] = candidates(command, host, domains);
 	std::vector<Item> items;
-	if (command.ids.empty()) {
+	if (command.names.empty()) {
 		for (const auto& status : command.filter.apply(grants, domains))
-			items.push_back({status.grant.id, status, std::nullopt, std::nullopt});
+			items.push_back({GrantName::of(status.grant.id), status, std::nullopt,
+				std::nullopt});
 		// Nor does nothing mean that there is nothing.
 		if (items.empty() && no_xenstore)
 			throw Error(*no_xenstore);
 		return items;
 	}
-	for (const auto id : command.ids) {
-		Item item{id, std::nullopt, std::nullopt, std::nullopt};
-		for (const auto& status : grants) {
-			if (status.grant.id == id)
-				item.status = status;
+	for (const auto& name : command.names) {
+		Item item{name, std::nullopt, std::nullopt, std::nullopt};
+		try {
+			item.status = select(grants, name, domains);
+			item.name = GrantName::of(item.status->grant.id);
+		} catch (const Error& error) {
+			if (no_xenstore)
+				item.error = no_xenstore;
+			else if (error.kind() != kind::no_grant || !command.ignore_missing)
+				item.error = error;
 		}
-		if (!item.status && no_xenstore)
-			item.error = no_xenstore;
-		else if (!item.status && !command.ignore_missing)
-			item.error = Error(kind::no_grant, fmt::format("no grant {}", id.str()),
-				"xen-iomemgrant list");
-		items.push_back(std::move(item));
+		if (!is_in(items, item))
+			items.push_back(std::move(item));
 	}
 	return items;
 }
 
 Json item_json(const Item& item, bool dry_run)
 {
-	auto object = item.status ? grant_json(*item.status) : Json{{"id", item.id.value()}};
+	auto object = item.status ? grant_json(*item.status)
+				  : Json{{"id", item.name.id ? Json(item.name.id->value())
+							     : Json(nullptr)}};
 	object["result"] = item.error ? "failed"
 		: !item.status        ? "missing"
 		: dry_run             ? "would-revoke"
@@ -158,7 +172,7 @@ int report(const std::vector<Item>& items, bool dry_run, Output& output)
 std::string line_of(const Item& item, bool dry_run)
 {
 	auto line = fmt::format("{} {}: {} -> {}", dry_run ? "would revoke" : "revoked",
-		item.id.str(), describe_region(*item.status), describe(item.status->domain));
+		item.name.str(), describe_region(*item.status), describe(item.status->domain));
 	if (item.rung && *item.rung != Rung::cooperative)
 		line += fmt::format("  by {}", to_string(*item.rung));
 	return line;
@@ -203,7 +217,7 @@ int run_revoke(const RevokeCommand& command, Machine& machine, Output& output)
 			continue;
 		}
 		if (output.quiet())
-			output.line(item.id.str());
+			output.line(item.name.str());
 		else
 			output.line(line_of(item, command.dry_run));
 	}
@@ -220,7 +234,7 @@ constexpr auto ladder =
 	"  destroy-domain  the guest is destroyed, which ends the grant; the last resort\n"
 	"\n"
 	"Examples:\n"
-	"  xen-iomemgrant revoke g17\n"
+	"  xen-iomemgrant revoke g17 web1/nic-doorbell\n"
 	"  xen-iomemgrant revoke --domain=web1 --wait=1min\n"
 	"  xen-iomemgrant revoke g17 --wait=0 --force=fence\n";
 
@@ -230,7 +244,7 @@ void add_revoke(CLI::App& app, Command& command)
 {
 	auto text = std::make_shared<RevokeText>();
 	auto* verb = app.add_subcommand("revoke", "Take grants back");
-	verb->add_option("GRANT-ID", text->ids, "17 or g17");
+	verb->add_option("GRANT", text->names, grant_name_help);
 	add_grant_filter(*verb, text->filter, false);
 	verb->add_flag("--all", text->all, "All grants there are");
 	verb->add_option("--wait", text->wait, "How long the guest may take; without it 10 s")

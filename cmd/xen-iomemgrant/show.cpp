@@ -4,8 +4,11 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <iomemgrant/select_grant.h>
+
 #include "commands.h"
 #include "grant_fields.h"
+#include "grant_filter.h"
 
 namespace iomemgrant
 {
@@ -18,16 +21,16 @@ struct ShowText {
 	bool refs = false;
 };
 
-int run_show(const ShowText& text, Machine& machine, Output& output)
+int run_show(const GrantName& name, bool with_refs, Machine& machine, Output& output)
 {
 	auto& host = machine.host();
 	Domains domains(host);
 	const auto grants = take_inventory(host, domains);
-	const auto& status = select(grants, text.grant);
+	const auto& status = select(grants, name, domains);
 	auto document = output.document("show");
 	document["grant"] = grant_json(status);
 	output.print(document);
-	output.text(render_grant(status, text.refs));
+	output.text(render_grant(status, with_refs));
 	return 0;
 }
 
@@ -37,14 +40,15 @@ void add_show(CLI::App& app, Command& command)
 {
 	auto text = std::make_shared<ShowText>();
 	auto* verb = app.add_subcommand("show", "Show everything about one grant");
-	verb->add_option("GRANT", text->grant, "Id or label of a grant")->required();
+	verb->add_option("GRANT", text->grant, grant_name_help)->required();
 	verb->add_flag("--refs", text->refs, "Also the grant references");
 	verb->footer("Examples:\n"
 		     "  xen-iomemgrant show g17 --refs\n"
 		     "  xen-iomemgrant --json show nic-doorbell\n");
 	verb->callback([text, &command] {
-		command.run = [text](Machine& machine, Output& output) {
-			return run_show(*text, machine, output);
+		command.run = [name = GrantName::parse(text->grant), refs = text->refs](
+				      Machine& machine, Output& output) {
+			return run_show(name, refs, machine, output);
 		};
 	});
 }

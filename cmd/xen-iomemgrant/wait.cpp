@@ -6,11 +6,11 @@
 #include <nlohmann/json.hpp>
 
 #include <iomemgrant/granter.h>
-#include <iomemgrant/label.h>
 #include <iomemgrant/monitor.h>
 
 #include "commands.h"
 #include "grant_fields.h"
+#include "grant_filter.h"
 
 namespace iomemgrant
 {
@@ -24,17 +24,14 @@ struct WaitText {
 };
 
 struct WaitCommand {
-	std::string grant;
+	GrantName grant;
 	Goal goal = Goal::mapped;
 	std::chrono::milliseconds limit = default_wait;
 };
 
 WaitCommand parse(const WaitText& text, const GlobalOptions& globals)
 {
-	// Of what is neither an id nor a label --for=gone would say that it is gone.
-	if (!Label::parse(text.grant))
-		(void)GrantId::from_user(text.grant);
-	return {text.grant, parse_goal(text.goal), globals.timeout.value_or(default_wait)};
+	return {GrantName::parse(text.grant), parse_goal(text.goal), globals.timeout.value_or(default_wait)};
 }
 
 int run_wait(const WaitCommand& command, Machine& machine, Output& output)
@@ -50,7 +47,7 @@ int run_wait(const WaitCommand& command, Machine& machine, Output& output)
 					     status->grant.id.str(), to_string(status->state()),
 					     status->mapped_pages(),
 					     status->grant.region.nr_pages())
-				   : fmt::format("{} is gone", command.grant));
+				   : fmt::format("{} is gone", command.grant.str()));
 	return 0;
 }
 
@@ -61,7 +58,7 @@ void add_wait(CLI::App& app, Command& command)
 	auto text = std::make_shared<WaitText>();
 	auto* verb = app.add_subcommand("wait",
 		"Wait until a grant is mapped, unmapped or gone, at most 10 s or --timeout");
-	verb->add_option("GRANT", text->grant, "Id or label of a grant")->required();
+	verb->add_option("GRANT", text->grant, grant_name_help)->required();
 	verb->add_option("--for", text->goal, "mapped, unmapped or gone")
 		->required()
 		->type_name("STATE");

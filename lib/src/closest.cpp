@@ -52,6 +52,7 @@ std::vector<std::string> closest(std::string_view wanted,
 			near.emplace_back(edits, candidate);
 	}
 	std::sort(near.begin(), near.end());
+	near.erase(std::unique(near.begin(), near.end()), near.end());
 	std::vector<std::string> names;
 	for (std::size_t i = 0; i < near.size() && i < 3; i++)
 		names.push_back(near[i].second);

@@ -231,35 +231,4 @@ std::vector<GrantStatus> take_inventory(Host& host, Domains& domains)
 	return grants;
 }
 
-const GrantStatus& select(const std::vector<GrantStatus>& grants, std::string_view id_or_label)
-{
-	const auto id = GrantId::parse(id_or_label);
-	const auto label = Label::parse(id_or_label);
-	for (const auto& status : grants) {
-		if (id && status.grant.id == *id)
-			return status;
-	}
-	const GrantStatus* found = nullptr;
-	for (const auto& status : grants) {
-		if (!label || status.label != label)
-			continue;
-		if (found)
-			throw Error(kind::usage,
-				fmt::format("several grants have the label '{}'", id_or_label),
-				"name it by its id");
-		found = &status;
-	}
-	if (found)
-		return *found;
-	if (id)
-		throw Error(kind::no_grant, fmt::format("no grant {}", id->str()),
-			"xen-iomemgrant list");
-	if (label)
-		throw Error(kind::no_grant, fmt::format("no grant labelled '{}'", id_or_label),
-			"xen-iomemgrant list");
-	throw Error(kind::bad_grant_id,
-		fmt::format("'{}' is not a grant id (want 17 or g17)", id_or_label),
-		"xen-iomemgrant list");
-}
-
 } // namespace iomemgrant

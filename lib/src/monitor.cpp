@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <iomemgrant/error.h>
+#include <iomemgrant/select_grant.h>
 
 namespace iomemgrant
 {
@@ -25,15 +26,22 @@ bool looks_the_same(const GrantStatus& a, const GrantStatus& b)
 		a.domain.name == b.domain.name && a.note() == b.note();
 }
 
-std::optional<GrantStatus> find(const std::vector<GrantStatus>& grants, const std::string& wanted)
+std::optional<GrantStatus> find(
+	const std::vector<GrantStatus>& grants, const GrantName& wanted, Domains& domains)
 {
 	try {
-		return select(grants, wanted);
+		return select(grants, wanted, domains);
 	} catch (const Error& error) {
 		if (error.kind() == kind::no_grant)
 			return std::nullopt;
 		throw;
 	}
+}
+
+// Ids are not used twice: one that no grant has was used before, or never.
+bool has_existed(const GrantName& name)
+{
+	return name.id.has_value();
 }
 
 bool reached(const std::optional<GrantStatus>& status, Goal goal)
@@ -169,41 +177,41 @@ std::string_view to_string(Goal goal)
 }
 
 std::optional<GrantStatus> await_grant(
-	Host& host, const std::string& id_or_label, Goal goal, milliseconds limit)
+	Host& host, const GrantName& name, Goal goal, milliseconds limit)
 {
 	const auto deadline = host.now() + limit;
 	GrantWatches watches(host);
-	std::string wanted = id_or_label;
+	auto wanted = name;
 	bool seen = false;
 	while (true) {
 		Domains domains(host);
 		host.pci.forget();
 		const auto grants = take_inventory(host, domains);
-		const auto status = find(grants, wanted);
+		const auto status = find(grants, wanted, domains);
 		if (status) {
 			// From now on this one, whoever else gets the label.
-			wanted = status->grant.id.str();
+			wanted = GrantName::of(status->grant.id);
 			watches.follow({*status});
 		}
-		if (!status && !seen && goal != Goal::gone)
-			(void)select(grants, wanted); // says that there is none
+		if (!status && !seen && !(goal == Goal::gone && has_existed(wanted)))
+			(void)select(grants, wanted, domains); // says that there is none
 		if (reached(status, goal))
 			return status;
 		if (!status)
 			throw Error(kind::no_grant,
-				fmt::format("{} ended while it was waited for", wanted),
+				fmt::format("{} ended while it was waited for", wanted.describe()),
 				"xen-iomemgrant list");
 		seen = true;
 		const auto left = std::chrono::ceil<milliseconds>(deadline - host.now());
 		if (left <= milliseconds(0))
 			throw Error(kind::timeout,
 				fmt::format("{} is not {} after {:g}s: {}, {} of {} pages mapped",
-					wanted, to_string(goal),
+					wanted.describe(), to_string(goal),
 					static_cast<double>(limit.count()) / 1000,
 					to_string(status->state()), status->mapped_pages(),
 					status->grant.region.nr_pages()),
 				"--timeout=SEC waits longer")
-				.with("grant", wanted)
+				.with("grant", wanted.describe())
 				.with("state", std::string(to_string(status->state())));
 		watches.sleep(left);
 	}

@@ -34,7 +34,12 @@ WRONG = [
     ("frobnicate", 2, "usage"),
     (f"grant 0 {EDU}/0@0+4K", 2, "self-grant"),
     (f"grant uuid:xyz {EDU}/0@0+4K", 2, "bad-domain"),
-    ("revoke gx", 2, "bad-grant-id"),
+    ("revoke id:x", 2, "bad-grant-id"),
+    ("revoke label:-x", 2, "bad-label"),
+    (f"grant GUEST {EDU}/0@0+4K --label=g17", 2, "bad-label"),
+    ("revoke 4711 --wait 4712", 3, "no-grant"),
+    ("grnat", 2, "usage"),
+    ("list --timeout nan", 2, "usage"),
     (f"grant GUEST {EDU}/0@0+4K --allow=no-agent", 2, "bad-class"),
     # a variable of a script that is not set
     ('list --domain ""', 2, "usage"),
@@ -52,6 +57,8 @@ WRONG = [
     ("grant GUEST 0000:00:1f.2/4", 3, "bar-io"),
     ("revoke 4711", 3, "no-grant"),
     ("show 4711", 3, "no-grant"),
+    ("revoke gx", 3, "no-grant"),
+    ("wait typo --for gone", 3, "no-grant"),
     # what is not granted
     (f"grant GUEST {EDU}/rom", 6, "bar-rom"),
     (f"grant GUEST {EDU}/0@0+4K --read-only", 9, "read-only-unsupported"),

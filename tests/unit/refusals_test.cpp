@@ -42,8 +42,10 @@ TEST_F(Messages, a_value_that_is_empty_is_not_one_that_is_absent)
 	}
 	for (const Arguments& arguments :
 		{Arguments{"show", ""}, {"revoke", ""}, {"wait", "", "--for=gone"}})
-		expect(arguments, "'' is not a grant id (want 17 or g17)", "bad-grant-id",
-			"xen-iomemgrant list", 2);
+		expect(arguments, "'' is neither a grant id nor a label", "bad-grant-id",
+			"a grant is named as 17, g17 or id:17, as LABEL or label:LABEL, or as "
+			"GUEST/LABEL",
+			2);
 	EXPECT_EQ(run_on(*machine, {"bars", ""}).status, 2);
 	EXPECT_EQ(machine->grants.grants.size(), 1U);
 }

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <iomemgrant/granter.h>
+#include <iomemgrant/select_grant.h>
 #include <xen-iomemgrant/machine.h>
 
 #include "fake/fake_grant_device.h"
@@ -93,7 +94,7 @@ public:
 	{
 		auto& now = host();
 		Domains domains(now);
-		return select(take_inventory(now, domains), id.str());
+		return select(take_inventory(now, domains), GrantName::of(id), domains);
 	}
 
 	void require_control_domain() override {}

@@ -41,6 +41,7 @@ inline constexpr ErrorKind range_past_end{"range-past-end", 2};
 inline constexpr ErrorKind empty_range{"empty-range", 2};
 inline constexpr ErrorKind self_grant{"self-grant", 2};
 inline constexpr ErrorKind ambiguous_domain{"ambiguous-domain", 2};
+inline constexpr ErrorKind ambiguous_grant{"ambiguous-grant", 2};
 inline constexpr ErrorKind cache_wb{"cache-wb", 2};
 inline constexpr ErrorKind no_dry_run{"no-dry-run", 2};
 // 3: not there

@@ -73,9 +73,6 @@ GrantStatus inspect(Host& host, Domains& domains, const Grant& grant);
 /// What is left in XenStore of a grant the kernel does not have, as far as it can be understood.
 GrantStatus inspect_orphan(Host& host, Domains& domains, const PublicationPath& path);
 
-/// The grant the user means: an id or a label.  Throws Error no-grant.
-const GrantStatus& select(const std::vector<GrantStatus>& grants, std::string_view id_or_label);
-
 } // namespace iomemgrant
 
 #endif

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include <iomemgrant/grant_name.h>
 #include <iomemgrant/grant_status.h>
 #include <iomemgrant/host.h>
 
@@ -85,11 +86,12 @@ enum class Goal { mapped, unmapped, gone };
 Goal parse_goal(std::string_view text);
 std::string_view to_string(Goal goal);
 
-/// Blocks until the grant, given by id or label, has all its pages mapped, or none, or is gone;
-/// which Xen decides, not the guest.  Returns it as it is then; absent when it is gone.  Throws
-/// Error timeout after @limit, and no-grant for one that does not exist, unless that is the goal.
-std::optional<GrantStatus> await_grant(Host& host, const std::string& id_or_label, Goal goal,
-	std::chrono::milliseconds limit);
+/// Blocks until the grant has all its pages mapped, or none, or is gone; which Xen decides, not the
+/// guest.  Returns it as it is then; absent when it is gone.  Throws Error timeout after @limit, what
+/// select() throws, and no-grant for one that does not exist, unless it has existed and is to be gone:
+/// that is known of an id, of a label it is not.
+std::optional<GrantStatus> await_grant(
+	Host& host, const GrantName& name, Goal goal, std::chrono::milliseconds limit);
 
 } // namespace iomemgrant
 

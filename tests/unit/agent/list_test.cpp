@@ -159,11 +159,22 @@ TEST(Show, refuses_what_can_be_neither_id_nor_label)
 {
 	Guest guest;
 	guest.with_module();
-	const auto ran = guest.run({"show", "../17"});
+	const auto ran = guest.run({"show", "..17"});
 	EXPECT_EQ(ran.status, 2);
 	EXPECT_EQ(ran.err,
-		"xen-iomemagent: error: '../17' is neither a grant id nor a label [bad-grant-id]\n"
-		"hint: xen-iomemagent list shows both\n");
+		"xen-iomemagent: error: '..17' is neither a grant id nor a label [bad-grant-id]\n"
+		"hint: a grant is named as 17, g17 or id:17, as LABEL or label:LABEL, or as "
+		"GUEST/LABEL\n");
+}
+
+TEST(Show, knows_no_other_guest)
+{
+	Guest guest;
+	guest.with_grant();
+	EXPECT_EQ(guest.run({"show", "web1/nic-doorbell"}).err,
+		"xen-iomemagent: error: 'web1/nic-doorbell' names a guest, and a guest has only its "
+		"own grants [bad-grant-id]\n"
+		"hint: label:nic-doorbell\n");
 }
 
 TEST(Show, asks_which_one_when_a_label_looks_like_another_grants_number)

@@ -81,7 +81,8 @@ TEST(Wait, a_name_that_is_empty_is_not_any_name)
 	EXPECT_EQ(ran.status, 2);
 	EXPECT_EQ(ran.err, "xen-iomemagent: error: '' is neither a grant id nor a label "
 			   "[bad-grant-id]\n"
-			   "hint: xen-iomemagent list shows both\n");
+			   "hint: a grant is named as 17, g17 or id:17, as LABEL or label:LABEL, or as "
+		"GUEST/LABEL\n");
 }
 
 } // namespace iomemgrant::agent

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#ifndef IOMEMGRANT_SELECT_GRANT_H
+#define IOMEMGRANT_SELECT_GRANT_H
+
+#include <vector>
+
+#include <iomemgrant/grant_name.h>
+#include <iomemgrant/grant_status.h>
+
+namespace iomemgrant
+{
+
+/// The grant of @grants that @name means.  Throws Error no-grant; ambiguous-grant when @name is the
+/// id of one and the label of another, or the label of several; and what Domains::resolve() throws
+/// of the guest in @name.
+const GrantStatus& select(
+	const std::vector<GrantStatus>& grants, const GrantName& name, Domains& domains);
+
+} // namespace iomemgrant
+
+#endif

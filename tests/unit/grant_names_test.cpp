@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// How grants are named and numbered, in every command.
+#include <iomemgrant/grant_name.h>
+
+#include "messages.h"
+
+using namespace iomemgrant;
+
+namespace
+{
+
+constexpr auto db_uuid = "6f0c1d2e-0011-4000-8000-00163e000009";
+
+/// web1 has g17, labelled nic, and g18; db (9) has g19, which is labelled nic as well.
+class GrantNames : public Messages
+{
+protected:
+	GrantNames()
+	{
+		DomainInfo db;
+		db.id = Domid(9);
+		db.uuid = *Uuid::parse(db_uuid);
+		machine->xen.list.push_back(db);
+		machine->xs.write("/local/domain/9/name", "db");
+		grant("web1", "03:00.0/2@0+4K", "nic");
+		grant("web1", "03:00.0/2@4K+4K", "");
+		machine->grants.uuid = db.uuid;
+		grant("db", "03:00.0/2@8K+4K", "nic");
+	}
+
+	void grant(const std::string& guest, const std::string& region, const std::string& label)
+	{
+		Arguments arguments{"grant", guest, region, "--no-wait"};
+		if (!label.empty())
+			arguments.push_back("--label=" + label);
+		const auto ran = run_on(*machine, arguments);
+		EXPECT_EQ(ran.status, 0) << ran.err;
+	}
+
+	std::uint64_t shown(const std::string& name)
+	{
+		const auto ran = run_on(*machine, {"--json", "show", name});
+		EXPECT_EQ(ran.status, 0) << ran.err;
+		return ran.status ? 0 : Json::parse(ran.out)["grant"]["id"].get<std::uint64_t>();
+	}
+
+	// Of the grants that are left.
+	std::vector<std::uint64_t> ids()
+	{
+		std::vector<std::uint64_t> ids;
+		for (const auto& grant : machine->grants.grants)
+			ids.push_back(grant.id.value());
+		return ids;
+	}
+
+	using Ids = std::vector<std::uint64_t>;
+};
+
+} // namespace
+
+TEST_F(GrantNames, an_id_a_label_or_a_guest_and_a_label_name_one)
+{
+	for (const auto* name : {"17", "g17", "id:17", "id:g17", "web1/nic", "id:5/nic",
+		     "6f0c1d2e-0011-4000-8000-00163e000001/nic"})
+		EXPECT_EQ(shown(name), 17U) << name;
+	for (const auto* name : {"db/nic", "9/nic", "name:db/nic"})
+		EXPECT_EQ(shown(name), 19U) << name;
+}
+
+TEST_F(GrantNames, a_label_that_two_guests_use_is_ambiguous)
+{
+	const Arguments commands[] = {{"show", "nic"}, {"show", "label:nic"}, {"revoke", "nic"},
+		{"wait", "nic", "--for=gone"}};
+	for (const auto& arguments : commands)
+		expect(arguments, "2 grants are labelled 'nic'", "ambiguous-grant",
+			"use g17 (web1/nic) or g19 (db/nic)", 2);
+	EXPECT_EQ(ids(), (Ids{17, 18, 19}));
+}
+
+TEST_F(GrantNames, revoke_takes_every_kind_of_name)
+{
+	EXPECT_EQ(run_on(*machine, {"revoke", "db/nic", "id:18"}).status, 0);
+	EXPECT_EQ(ids(), (Ids{17}));
+	EXPECT_EQ(run_on(*machine, {"revoke", "nic", "g17", "label:nic"}).status, 0);
+	EXPECT_EQ(ids(), Ids{});
+}
+
+TEST_F(GrantNames, what_does_not_exist_is_told_with_what_is_close)
+{
+	for (const auto* verb : {"show", "revoke"}) {
+		expect({verb, "nci"}, "no grant labelled 'nci'", "no-grant", "closest: nic", 3);
+		expect({verb, "web1/doorbell"}, "no grant labelled 'doorbell' of web1", "no-grant",
+			"xen-iomemgrant list", 3);
+		expect({verb, "g20"}, "no grant g20", "no-grant", "xen-iomemgrant list", 3);
+		expect({verb, "web9/nic"}, "no domain named 'web9'", "no-domain",
+			"closest: web1", 3);
+		expect({verb, "id:x"}, "'x' is not a grant id (want 17 or g17)", "bad-grant-id",
+			"xen-iomemgrant list", 2);
+		expect({verb, "label:-x"}, "'-x' is not a label", "bad-label",
+			"a label is 1 to 63 of [A-Za-z0-9._-] and starts with a letter or digit", 2);
+	}
+	const auto ran = run_on(*machine, {"--json", "revoke", "typo", "--ignore-missing"});
+	EXPECT_EQ(ran.status, 0);
+	EXPECT_EQ(Json::parse(ran.out)["grants"][0]["id"], nullptr);
+	EXPECT_EQ(ids(), (Ids{17, 18, 19}));
+}
+
+TEST_F(GrantNames, a_slip_is_not_gone)
+{
+	expect({"wait", "typo", "--for=gone"}, "no grant labelled 'typo'", "no-grant",
+		"xen-iomemgrant list", 3);
+	EXPECT_EQ(run_on(*machine, {"revoke", "g18"}).status, 0);
+	EXPECT_EQ(run_on(*machine, {"wait", "g18", "--for=gone"}).status, 0);
+}
+
+TEST_F(GrantNames, a_new_label_does_not_look_like_an_id)
+{
+	for (const auto* label : {"17", "g17", "0", "g0"})
+		refused("03:00.0/0", fmt::format("label '{}' looks like a grant id", label).c_str(),
+			"bad-label",
+			"begin it with another letter than g, or have more than digits in it", 2,
+			{fmt::format("--label={}", label)});
+	grant("web1", "03:00.0/0", "gnic17");
+}
+
+TEST_F(GrantNames, a_label_that_looks_like_an_id_is_reached_all_the_same)
+{
+	// Another program may have granted it.
+	machine->xs.write(PublicationPath(Domid(0), Domid(5), GrantId(18)).backend("label"), "g17");
+	expect({"show", "g17"}, "'g17' is the id of one grant and the label of g18",
+		"ambiguous-grant", "use id:17 or label:g17", 2);
+	EXPECT_EQ(shown("label:g17"), 18U);
+	EXPECT_EQ(shown("id:17"), 17U);
+}
