@@ -92,6 +92,7 @@ Host& RealMachine::host()
 		host_.emplace(Host{.device = device(),
 			.store = store_or_absent(),
 			.hypervisor = hypervisor()});
+		host_->numbers = GrantNumbers("/run/xen-iomemgrant");
 		host_->checkpoint = [this] { interrupt_.check(); };
 		host_->trace = trace_;
 		host_->policy = [this]() -> const Policy& { return policy(); };

@@ -110,6 +110,8 @@ GrantOutcome Granter::make(const DomainInfo& domain, const std::vector<Candidate
 {
 	PendingGrants pending(host_);
 	std::vector<std::pair<PublicationPath, Publication>> publications;
+	if (!candidates.empty())
+		host_.numbers.prepare();
 	auto grants = existing;
 	for (const auto& candidate : candidates) {
 		host_.checkpoint();
@@ -119,12 +121,14 @@ GrantOutcome Granter::make(const DomainInfo& domain, const std::vector<Candidate
 		try {
 			auto allow = options.allow;
 			allow.add(host_.policy().overrides(candidate.device));
-			pending.add(host_.device.grant({domain.id, candidate.region, allow}));
+			pending.add(host_.device.grant({domain.id, candidate.region, allow,
+				host_.numbers.highest().value_or(GrantId(0))}));
 		} catch (const Error& error) {
 			throw explain_refusal(host_, domains_, error, candidate, domain);
 		}
 		const auto& made = pending.grants().back();
 		record.granted(made);
+		host_.numbers.use(made.id);
 		grants.push_back(made);
 		publications.emplace_back(
 			pending.path(made), publication_of(made, domain, options));

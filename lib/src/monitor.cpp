@@ -38,10 +38,11 @@ std::optional<GrantStatus> find(
 	}
 }
 
-// Ids are not used twice: one that no grant has was used before, or never.
-bool has_existed(const GrantName& name)
+// Whether there was a grant of this name, as far as an id tells.
+bool has_existed(const Host& host, const GrantName& name)
 {
-	return name.id.has_value();
+	const auto highest = host.numbers.highest();
+	return name.id && *name.id > GrantId(0) && (!highest || *name.id <= *highest);
 }
 
 bool reached(const std::optional<GrantStatus>& status, Goal goal)
@@ -193,7 +194,7 @@ std::optional<GrantStatus> await_grant(
 			wanted = GrantName::of(status->grant.id);
 			watches.follow({*status});
 		}
-		if (!status && !seen && !(goal == Goal::gone && has_existed(wanted)))
+		if (!status && !seen && !(goal == Goal::gone && has_existed(host, wanted)))
 			(void)select(grants, wanted, domains); // says that there is none
 		if (reached(status, goal))
 			return status;

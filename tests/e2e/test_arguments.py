@@ -59,6 +59,7 @@ WRONG = [
     ("show 4711", 3, "no-grant"),
     ("revoke gx", 3, "no-grant"),
     ("wait typo --for gone", 3, "no-grant"),
+    ("wait 4711 --for gone", 3, "no-grant"),
     # what is not granted
     (f"grant GUEST {EDU}/rom", 6, "bar-rom"),
     (f"grant GUEST {EDU}/0@0+4K --read-only", 9, "read-only-unsupported"),

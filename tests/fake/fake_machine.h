@@ -60,6 +60,7 @@ public:
 			.store = no_store ? static_cast<XenStore&>(*absent_) : xs,
 			.hypervisor = hypervisor(),
 			.pci = pci_});
+		host_->numbers = numbers;
 		host_->policy = [this]() -> const Policy& { return policy(); };
 		host_->now = [this] { return xs.time; };
 		return *host_;
@@ -79,6 +80,8 @@ public:
 	/// What asking for this layer throws.
 	std::optional<Error> no_control, no_device, no_store, no_hypervisor;
 
+	/// Nothing is kept unless a test wants it.
+	GrantNumbers numbers;
 	/// How often a layer was asked for.
 	int opened = 0;
 

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // How grants are named and numbered, in every command.
+#include <iomemgrant/grant_numbers.h>
+
+#include <fstream>
+#include <iterator>
+
 #include <iomemgrant/grant_name.h>
 
+#include "error_of.h"
 #include "messages.h"
 
 using namespace iomemgrant;
@@ -54,6 +60,26 @@ protected:
 	}
 
 	using Ids = std::vector<std::uint64_t>;
+};
+
+/// A directory that is empty at first.
+class Numbers : public testing::Test
+{
+protected:
+	Numbers()
+	{
+		std::string name = testing::TempDir() + "numbers-XXXXXX";
+		directory = std::filesystem::path(mkdtemp(name.data())) / "run";
+	}
+	~Numbers() override { std::filesystem::remove_all(directory.parent_path()); }
+
+	std::string content() const
+	{
+		std::ifstream file(directory / "last-grant");
+		return {std::istreambuf_iterator<char>(file), {}};
+	}
+
+	std::filesystem::path directory;
 };
 
 } // namespace
@@ -131,4 +157,56 @@ TEST_F(GrantNames, a_label_that_looks_like_an_id_is_reached_all_the_same)
 		"ambiguous-grant", "use id:17 or label:g17", 2);
 	EXPECT_EQ(shown("label:g17"), 18U);
 	EXPECT_EQ(shown("id:17"), 17U);
+}
+
+TEST_F(Numbers, only_grow_and_outlive_the_program)
+{
+	EXPECT_EQ(GrantNumbers(directory).highest(), GrantId(0));
+	GrantNumbers(directory).use(GrantId(7));
+	EXPECT_EQ(GrantNumbers(directory).highest(), GrantId(7));
+	GrantNumbers(directory).use(GrantId(5));
+	EXPECT_EQ(GrantNumbers(directory).highest(), GrantId(7));
+	GrantNumbers(directory).use(GrantId(12345678));
+	EXPECT_EQ(content(), "00000000000012345678\n");
+	EXPECT_EQ(GrantNumbers().highest(), std::nullopt);
+}
+
+TEST_F(GrantNames, ids_go_on_where_the_host_was)
+{
+	// The module was loaded again: it would begin at 1.
+	std::string name = testing::TempDir() + "ids-XXXXXX";
+	const std::filesystem::path directory = mkdtemp(name.data());
+	machine->numbers = GrantNumbers(directory);
+	machine->numbers.use(GrantId(40));
+	grant("web1", "03:00.0/0@0+4K", "late");
+	EXPECT_EQ(ids(), (Ids{17, 18, 19, 41}));
+	EXPECT_EQ(machine->numbers.highest(), GrantId(41));
+	// What was never given is not gone.
+	expect({"wait", "g42", "--for=gone"}, "no grant g42", "no-grant", "xen-iomemgrant list", 3);
+	EXPECT_EQ(run_on(*machine, {"wait", "g40", "--for=gone"}).status, 0);
+
+	// Where the number cannot be kept nothing is granted.
+	machine->numbers = GrantNumbers("/proc/none/iomemgrant");
+	EXPECT_NE(run_on(*machine, {"grant", "web1", "03:00.0/0@4K+4K", "--no-wait"}).status, 0);
+	EXPECT_EQ(ids(), (Ids{17, 18, 19, 41}));
+	std::filesystem::remove_all(directory);
+}
+
+TEST_F(Numbers, what_is_no_number_is_told_before_anything_is_granted)
+{
+	std::filesystem::create_directories(directory);
+	for (const auto* text : {"seventeen\n", "g17\n", "99999999999999999999\n", "9007199254740992\n"}) {
+		std::ofstream(directory / "last-grant") << text;
+		EXPECT_EQ(error_of([&] { return GrantNumbers(directory).highest(); }),
+			(Said{fmt::format("{}/last-grant holds no grant id [io-error]",
+				      directory.string()),
+				fmt::format("write the highest id of xen-iomemgrant list into {}"
+					    "/last-grant",
+					directory.string()),
+				1}))
+			<< text;
+	}
+	std::filesystem::remove_all(directory);
+	std::ofstream(directory) << "no directory";
+	EXPECT_EQ(error_of([&] { GrantNumbers(directory).prepare(); }).exit, 1);
 }

@@ -8,6 +8,7 @@
 
 #include <iomemgrant/audit.h>
 #include <iomemgrant/grant_device.h>
+#include <iomemgrant/grant_numbers.h>
 #include <iomemgrant/hypervisor.h>
 #include <iomemgrant/pci_device.h>
 #include <iomemgrant/policy.h>
@@ -23,6 +24,8 @@ struct Host {
 	Hypervisor& hypervisor;
 	PciDevices pci{};
 	Domid self{0};
+	/// What ids this host has seen.
+	GrantNumbers numbers{};
 
 	/// The clock that limits of waiting are measured with.
 	std::function<std::chrono::steady_clock::time_point()> now = std::chrono::steady_clock::now;
