@@ -20,11 +20,16 @@ namespace
 std::string line_of(const GrantStatus& status, const GrantOutcome& outcome, bool dry_run)
 {
 	const bool had = outcome.had(status.grant.id);
-	std::string text = had ? "already granted" : dry_run ? "would grant" : "granted";
+	std::string text = outcome.named(status.grant.id) ? (dry_run ? "would label" : "labelled")
+		: had                                     ? "already granted"
+		: dry_run                                 ? "would grant"
+							  : "granted";
 	if (had || !dry_run)
 		text += fmt::format(" {}", status.grant.id.str());
 	text += ": ";
 	text += fmt::format("{} -> {}", describe_region(status), describe(status.domain));
+	if (outcome.named(status.grant.id))
+		text += fmt::format("  '{}'", status.label->str());
 	if (outcome.mapped_after && !had)
 		text += fmt::format("  mapped by guest after {:.1f}s",
 			static_cast<double>(outcome.mapped_after->count()) / 1000);

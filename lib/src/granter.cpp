@@ -2,6 +2,7 @@
 #include <iomemgrant/granter.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -50,6 +51,20 @@ Publication publication_of(
 	publication.uuid = domain.uuid;
 	publication.region = grant.region;
 	return publication;
+}
+
+// Another command has used the label since it was looked for, and may not have published it yet.
+Error label_in_use(const std::vector<Grant>& known, const DomainInfo& domain, const Label& label)
+{
+	const auto other = std::find_if(known.begin(), known.end(), [&](const Grant& grant) {
+		return grant.domid == domain.id && grant.label == label;
+	});
+	const auto message = fmt::format(
+		"{} already has a grant labelled '{}'", short_name(domain), label.str());
+	if (other == known.end())
+		return {kind::label_in_use, message, "choose another label"};
+	return {kind::label_in_use, fmt::format("{} ({})", message, other->id.str()),
+		fmt::format("revoke {} or choose another label", other->id.str())};
 }
 
 // The grant as the kernel has it, if it does.
@@ -101,7 +116,40 @@ GrantOutcome Granter::attempt(const DomainSpec& domain_spec, const std::vector<R
 	outcome.grants.clear();
 	for (const auto& verdict : judgement.verdicts)
 		outcome.grants.push_back(std::move(verdict.granted ? *next_old++ : *next_new++));
+	for (auto& status : outcome.grants)
+		relabel(status, options, outcome);
 	return outcome;
+}
+
+void Granter::restore_label(const Grant& grant)
+{
+	try {
+		host_.device.set_label(grant.id, grant.label);
+	} catch (const Error&) {
+		// The grant may have ended.  If it has not, the module has the label that XenStore
+		// refused, and the same command, repeated, settles it.
+	}
+}
+
+// A grant that the domain had before gets the label that is asked for now.
+void Granter::relabel(GrantStatus& status, const GrantOptions& options, GrantOutcome& outcome)
+{
+	if (!options.label || status.label == options.label)
+		return;
+	const auto id = status.grant.id;
+	host_.trace(fmt::format("labelling {} '{}'", id.str(), options.label->str()));
+	if (!options.dry_run) {
+		host_.device.set_label(id, options.label);
+		try {
+			set_label(host_.store, status.path(host_.self), status.grant.uuid, *options.label);
+		} catch (const Error& error) {
+			restore_label(status.grant);
+			throw Error(error);
+		}
+	}
+	status.label = status.grant.label = options.label;
+	outcome.relabelled.push_back(id);
+	outcome.changed = true;
 }
 
 /// Grants @candidates, and waits for them and for @existing.  The outcome has @existing first.
@@ -122,8 +170,11 @@ GrantOutcome Granter::make(const DomainInfo& domain, const std::vector<Candidate
 			auto allow = options.allow;
 			allow.add(host_.policy().overrides(candidate.device));
 			pending.add(host_.device.grant({domain.id, candidate.region, allow,
-				host_.numbers.highest().value_or(GrantId(0))}));
+				host_.numbers.highest().value_or(GrantId(0)), options.cache,
+				options.label}));
 		} catch (const Error& error) {
+			if (error.os_error() == EALREADY && options.label)
+				throw label_in_use(host_.device.list(), domain, *options.label);
 			throw explain_refusal(host_, domains_, error, candidate, domain);
 		}
 		const auto& made = pending.grants().back();
@@ -198,6 +249,7 @@ GrantOutcome Granter::rehearsal(const Judgement& judgement, const GrantOptions& 
 		if (verdict.granted) {
 			outcome.existing.push_back(verdict.granted->grant.id);
 			outcome.grants.push_back(*verdict.granted);
+			relabel(outcome.grants.back(), options, outcome);
 			continue;
 		}
 		const auto& candidate = *verdict.candidate;
@@ -309,6 +361,11 @@ bool Granter::says_mapped(const DomainInfo& domain, const Grant& grant, const Pe
 bool GrantOutcome::had(GrantId id) const
 {
 	return std::find(existing.begin(), existing.end(), id) != existing.end();
+}
+
+bool GrantOutcome::named(GrantId id) const
+{
+	return std::find(relabelled.begin(), relabelled.end(), id) != relabelled.end();
 }
 
 } // namespace iomemgrant

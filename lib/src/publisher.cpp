@@ -19,29 +19,34 @@ void write_nodes(XenStoreTransaction& transaction, const std::string& directory,
 		transaction.write(fmt::format("{}/{}", directory, key), value);
 }
 
-// Both were looked at before, but only here nobody else can change them any more.
-void require_still_true(XenStoreTransaction& transaction, const PublicationPath& path,
-	const Publication& publication)
+// Another command may have used the label since the caller looked; inside the transaction none can.
+void require_label_free(XenStoreTransaction& transaction, const PublicationPath& path,
+	const Uuid& uuid, const Label& label)
 {
 	const auto grantee = path.grantee();
-	// Writing would bring the tree of a domain that has died back to life.
-	if (!transaction.read(PublicationPath::home(grantee)))
-		throw Error(kind::no_domain, fmt::format("domain {} is gone", grantee.value()));
-	if (!publication.label)
-		return;
 	for (const auto& name :
 		transaction.directory(PublicationPath::backends(path.granter(), grantee))) {
 		const auto id = GrantId::parse(name);
 		if (!id || *id == path.id())
 			continue;
 		const PublicationPath other(path.granter(), grantee, *id);
-		if (transaction.read(other.backend("label")) == publication.label->str() &&
-			transaction.read(other.backend("uuid")) == publication.uuid.str())
+		if (transaction.read(other.backend("label")) == label.str() &&
+			transaction.read(other.backend("uuid")) == uuid.str())
 			throw Error(kind::label_in_use,
 				fmt::format("domain {} already has a grant labelled '{}' ({})",
-					grantee.value(), publication.label->str(), id->str()),
+					grantee.value(), label.str(), id->str()),
 				fmt::format("revoke {} or choose another label", id->str()));
 	}
+}
+
+void require_still_true(XenStoreTransaction& transaction, const PublicationPath& path,
+	const Publication& publication)
+{
+	// Writing would bring the tree of a domain that has died back to life.
+	if (!transaction.read(PublicationPath::home(path.grantee())))
+		throw Error(kind::no_domain, fmt::format("domain {} is gone", path.grantee().value()));
+	if (publication.label)
+		require_label_free(transaction, path, publication.uuid, *publication.label);
 }
 
 void publish_one(XenStoreTransaction& transaction, const PublicationPath& path,
@@ -94,6 +99,20 @@ void publish(
 	store.transact([&](XenStoreTransaction& transaction) {
 		for (const auto& [path, publication] : publications)
 			publish_one(transaction, path, publication);
+	});
+}
+
+void set_label(
+	XenStore& store, const PublicationPath& path, const Uuid& grantee, const Label& label)
+{
+	store.transact([&](XenStoreTransaction& transaction) {
+		// Writing would bring a removed directory back to life.
+		if (!transaction.read(path.backend("state")))
+			throw Error(kind::no_grant,
+				fmt::format("{} was withdrawn while it was labelled", path.id().str()),
+				"xen-iomemgrant list");
+		require_label_free(transaction, path, grantee, label);
+		transaction.write(path.backend("label"), label.str());
 	});
 }
 

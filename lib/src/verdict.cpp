@@ -87,6 +87,8 @@ Verdict Judging::judge(const RegionSpec& spec)
 	else
 		verdict.granted = granted(*verdict.candidate);
 	if (verdict.granted) {
+		if (taken_ && verdict.granted->label != options_.label)
+			findings.push_back({*taken_, false});
 		seen_.push_back(verdict.candidate->region);
 		return verdict;
 	}
@@ -119,8 +121,7 @@ std::optional<GrantStatus> Judging::granted(const Candidate& candidate)
 	auto status = inspect(host_, domains_, *found);
 	const bool same = status.domain_alive && status.published && !status.other_device &&
 			  status.backend_state == XenbusState::connected &&
-			  status.cache == options_.cache &&
-			  (!options_.label || status.label == options_.label);
+			  status.cache == options_.cache;
 	if (!same)
 		return std::nullopt;
 	return status;

@@ -159,6 +159,38 @@ TEST_F(GrantNames, a_label_that_looks_like_an_id_is_reached_all_the_same)
 	EXPECT_EQ(shown("id:17"), 17U);
 }
 
+TEST_F(GrantNames, a_grant_gets_a_label_later)
+{
+	const Arguments command{"grant", "web1", "03:00.0/2@4K+4K", "--no-wait", "--label=bell"};
+	auto rehearsal = command;
+	rehearsal.push_back("--dry-run");
+	EXPECT_EQ(run_on(*machine, rehearsal).out,
+		"would label g18: 0000:03:00.0 BAR2 [0x1000-0x1fff] 1 page rw,uc -> web1 (d5)  'bell'\n");
+	EXPECT_FALSE(machine->grants.grants.at(1).label);
+
+	EXPECT_EQ(run_on(*machine, command).out,
+		"labelled g18: 0000:03:00.0 BAR2 [0x1000-0x1fff] 1 page rw,uc -> web1 (d5)  'bell'\n");
+	EXPECT_EQ(shown("bell"), 18U);
+	EXPECT_EQ(machine->grants.grants.at(1).label, Label::parse("bell"));
+	const auto again = run_on(*machine, {"--json", "grant", "web1", "03:00.0/2@4K+4K", "--no-wait"});
+	EXPECT_EQ(Json::parse(again.out)["changed"], false);
+
+	// One that another grant of the guest has is refused, and nothing is changed.
+	refused("03:00.0/2@4K+4K", "web1 already has a grant labelled 'nic' (g17)", "label-in-use",
+		"revoke g17 or choose another label", 5, {"--no-wait", "--label=nic"});
+	EXPECT_EQ(shown("bell"), 18U);
+}
+
+TEST_F(GrantNames, a_label_that_xenstore_refuses_is_not_the_kernels_either)
+{
+	machine->xs.fail_transaction = 4;
+	const auto ran =
+		run_on(*machine, {"grant", "web1", "03:00.0/2@4K+4K", "--no-wait", "--label=bell"});
+	EXPECT_NE(ran.status, 0);
+	EXPECT_FALSE(machine->grants.grants.at(1).label);
+	EXPECT_EQ(run_on(*machine, {"show", "bell"}).status, 3);
+}
+
 TEST_F(Numbers, only_grow_and_outlive_the_program)
 {
 	EXPECT_EQ(GrantNumbers(directory).highest(), GrantId(0));

@@ -23,10 +23,13 @@ struct GrantOutcome {
 	std::vector<GrantStatus> grants;
 	/// Those of them that the domain had before.
 	std::vector<GrantId> existing;
+	/// Those of the existing ones that got another label.
+	std::vector<GrantId> relabelled;
 	/// False: it had all of them.
 	bool changed = true;
 
 	bool had(GrantId id) const;
+	bool named(GrantId id) const;
 	/// How long the guest took; absent when it was not waited for.
 	std::optional<std::chrono::milliseconds> mapped_after;
 	std::vector<std::string> warnings;
@@ -39,7 +42,8 @@ class Granter
 public:
 	explicit Granter(Host& host) : host_(host), domains_(host) {}
 
-	/// Grants those of @specs that the domain does not have, or none: kernel grants, publication
+	/// Grants those of @specs that the domain does not have, or none, and gives the one it has the
+	/// label of @options: kernel grants, publication
 	/// in one transaction, and, unless told not to, waiting until the guest has mapped all of
 	/// @specs.  Blocks at most options.wait.  Throws Error; then nothing new is granted or
 	/// published, except where the message says that a guest still maps pages, which the kernel
@@ -51,6 +55,8 @@ private:
 	GrantOutcome attempt(const DomainSpec& domain, const std::vector<RegionSpec>& specs,
 		const GrantOptions& options, GrantRecord& record);
 	std::vector<Candidate> accepted(const Judgement& judgement, GrantRecord& record);
+	void relabel(GrantStatus& status, const GrantOptions& options, GrantOutcome& outcome);
+	void restore_label(const Grant& grant);
 	GrantOutcome rehearsal(const Judgement& judgement, const GrantOptions& options);
 	GrantOutcome make(const DomainInfo& domain, const std::vector<Candidate>& candidates,
 		const std::vector<Grant>& existing, const GrantOptions& options,

@@ -17,6 +17,11 @@ namespace iomemgrant
 void publish(XenStore& store,
 	const std::vector<std::pair<PublicationPath, Publication>>& publications);
 
+/// Gives a publication another label.  The guest reads it when it maps the grant the next time.
+/// Throws Error no-grant when there is no publication, label-in-use as publish() does.
+void set_label(
+	XenStore& store, const PublicationPath& path, const Uuid& grantee, const Label& label);
+
 /// Asks the guest to let go: backend state Closing.  A publication that is not there, is asked
 /// already or is fenced is left as it is.
 void announce_closing(XenStore& store, const PublicationPath& path);
