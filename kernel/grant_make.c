@@ -233,11 +233,14 @@ int grant_create(struct iomemgrant_grant *rq, const void *owner)
 	}
 	death_read_uuid(rq->domid, &g->uuid);
 
-	device_lock(&pdev->dev);
-	mutex_lock(&grants_lock);
-	rc = grant_install(g, rq, pdev, owner);
-	mutex_unlock(&grants_lock);
-	device_unlock(&pdev->dev);
+	/* A driver's probe may hold it for as long as it likes. */
+	rc = device_lock_interruptible(&pdev->dev);
+	if (!rc) {
+		mutex_lock(&grants_lock);
+		rc = grant_install(g, rq, pdev, owner);
+		mutex_unlock(&grants_lock);
+		device_unlock(&pdev->dev);
+	}
 	if (!rc) {
 		rq->id = g->id;
 		rq->first_ref = g->first_ref;

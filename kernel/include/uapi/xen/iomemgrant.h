@@ -143,7 +143,8 @@ struct iomemgrant_info {
  * ENOTUNIQ a page is shared with another resource (without ALLOW_SHARED_PAGE);
  * EOVERFLOW frame number too wide for this grant table version;
  * EFBIG more than max_pages; EDQUOT max_refs reached; ENOSPC grant table full;
- * EADDRNOTAVAIL the frames are not MMIO; ENOMEM; EFAULT.
+ * EADDRNOTAVAIL the frames are not MMIO; EINTR a signal arrived while a driver's probe
+ * kept the device locked; ENOMEM; EFAULT.
  */
 struct iomemgrant_grant {
 	__u32 size;
