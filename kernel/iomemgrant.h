@@ -6,9 +6,9 @@
  *	grant       grants of this domain     grant_make how one comes to be
  *	grant_label names of grants           grant_list LIST
  *	grant_news  poll()                    entry      Xen's marks in grants
- *	pci         may a BAR be granted      pci_hold   keeps it as it is
- *	pci_watch   what befalls it           death      ends grants of the dead
- *	lost        tells guests              sysfs      class iomemgrant
+ *	grant_lost  whose device changed      lost       tells their guests
+ *	pci...      the BARs, see bar.h       death      ends grants of the dead
+ *	sysfs       class iomemgrant
  *	map         mappings                  map_refs   their references
  *	map_list    all of them
  *	map_user    mmap()                    map_kernel use by other drivers
@@ -38,6 +38,7 @@
 
 #include <xen/iomemgrant.h>
 
+#include "bar.h"
 #include "compat.h"
 #include "decode.h"
 #include "range.h"
@@ -71,66 +72,6 @@ bool entry_readable(void);
 /* 1: Xen marks the entry as in use, 0: it does not, negative: cannot tell. */
 int entry_in_use(grant_ref_t ref);
 void entry_exit(void);
-
-/* ------------------------------------------------------------------- pci.c */
-
-/*
- * One BAR that grants hold: enabled, in D0, reserved.  Made by the first grant
- * of the BAR, dropped with the last.  Fields are guarded by grants_lock unless
- * said otherwise.
- */
-struct bar_hold {
-	struct list_head node;
-	unsigned int users;		/* grants; 0: waits for the device's lock to be powered down */
-	struct pci_dev *pdev;		/* fixed, referenced */
-	struct device *bridge;		/* fixed, referenced: the windows @place may be in */
-	u8 bar;				/* fixed */
-	struct byte_range window;		/* fixed: the BAR's pages, in machine addresses */
-	struct device_driver *driver;	/* the driver that uses the device, or NULL */
-	struct resource region;		/* the BAR; has a parent while it is ours */
-	struct resource tail;		/* rest of a page after a small BAR */
-	bool counted;			/* we hold an enable count */
-	bool powered;			/* and a PM reference */
-	bool was_master;		/* bus mastering was on when a driver came */
-	bool gone;			/* the BAR is not at @window any more */
-	struct resource *place;		/* then: @window, reserved; NULL while it is not */
-	bool warned;			/* ... of that */
-};
-
-/*
- * All of pci*.c: caller holds grants_lock.  bar_get(), bar_part() and what else of
- * pci_hold.c looks at the driver: the device's lock, too.
- */
-int bar_get(struct pci_dev *pdev, const struct iomemgrant_grant *request, struct bar_hold **hold);
-
-/* -------------------------------------------------------------- pci_hold.c */
-
-extern struct list_head bar_holds;
-
-/* The driver that uses the device for dom0, or NULL. */
-struct device_driver *bar_user(const struct pci_dev *pdev);
-/* The pages a BAR's registers lie in.  A small BAR gets the whole of its page. */
-struct byte_range bar_window(struct pci_dev *pdev, u8 bar);
-bool bar_moved(const struct bar_hold *hold);
-bool bar_reserve(struct bar_hold *hold);
-void bar_release(struct bar_hold *hold);
-void bar_recount(struct pci_dev *pdev);
-struct bar_hold *bar_find(struct pci_dev *pdev, u8 bar);
-int bar_take(struct pci_dev *pdev, const struct iomemgrant_grant *request, struct bar_hold **hold);
-int bar_retake(struct bar_hold *hold, u32 allow);
-/* @locked: the caller holds the device's lock, too. */
-void bar_put(struct bar_hold *hold, bool locked);
-void bar_part(struct bar_hold *hold);	/* the end of one without users */
-
-/* ------------------------------------------------------------- pci_watch.c */
-
-void bar_lost(struct bar_hold *hold);	/* it is not at its addresses any more */
-void bar_unplace(struct bar_hold *hold);
-/* Notices what nobody tells of, and takes over what has become free.  True: call again. */
-bool bar_settle_all(void);
-int bar_notifier_register(void);
-void bar_notifier_unregister(void);
-void bar_exit(void);			/* takes grants_lock itself */
 
 /* ----------------------------------------------------------------- grant.c */
 

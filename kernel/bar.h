@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * BARs of which pages are granted, and what the files around them do:
+ *
+ *	pci         may a BAR be granted      pci_hold   keeps it as it is
+ *	pci_watch   sees what changes
+ *
+ * iomemgrant.h includes it.
+ */
+#ifndef IOMEMGRANT_BAR_H
+#define IOMEMGRANT_BAR_H
+
+#include <linux/ioport.h>
+#include <linux/list.h>
+#include <linux/pci.h>
+
+#include <xen/iomemgrant.h>
+
+#include "range.h"
+
+/* ------------------------------------------------------------------- pci.c */
+
+/*
+ * One BAR that grants hold: enabled, in D0, reserved.  Made by the first grant
+ * of the BAR, dropped with the last.  Fields are guarded by grants_lock unless
+ * said otherwise.
+ */
+struct bar_hold {
+	struct list_head node;
+	unsigned int users;		/* grants; 0: waits for the device's lock to be powered down */
+	struct pci_dev *pdev;		/* fixed, referenced */
+	struct device *bridge;		/* fixed, referenced: the windows @place may be in */
+	u8 bar;				/* fixed */
+	struct byte_range window;		/* fixed: the BAR's pages, in machine addresses */
+	struct device_driver *driver;	/* the driver that uses the device, or NULL */
+	struct resource region;		/* the BAR; has a parent while it is ours */
+	struct resource tail;		/* rest of a page after a small BAR */
+	bool counted;			/* we hold an enable count */
+	bool powered;			/* and a PM reference */
+	bool was_master;		/* bus mastering was on when a driver came */
+	bool gone;			/* the BAR is not at @window any more */
+	struct resource *place;		/* then: @window, reserved; NULL while it is not */
+	bool warned;			/* ... of that */
+};
+
+/*
+ * All of pci*.c: caller holds grants_lock.  bar_get(), bar_part() and what else of
+ * pci_hold.c looks at the driver: the device's lock, too.
+ */
+int bar_get(struct pci_dev *pdev, const struct iomemgrant_grant *request, struct bar_hold **hold);
+
+/* -------------------------------------------------------------- pci_hold.c */
+
+extern struct list_head bar_holds;
+
+/* The driver that uses the device for dom0, or NULL. */
+struct device_driver *bar_user(const struct pci_dev *pdev);
+/* The pages a BAR's registers lie in.  A small BAR gets the whole of its page. */
+struct byte_range bar_window(struct pci_dev *pdev, u8 bar);
+bool bar_moved(const struct bar_hold *hold);
+bool bar_reserve(struct bar_hold *hold);
+void bar_release(struct bar_hold *hold);
+void bar_recount(struct pci_dev *pdev);
+struct bar_hold *bar_find(struct pci_dev *pdev, u8 bar);
+int bar_take(struct pci_dev *pdev, const struct iomemgrant_grant *request, struct bar_hold **hold);
+int bar_retake(struct bar_hold *hold, u32 allow);
+/* @locked: the caller holds the device's lock, too. */
+void bar_put(struct bar_hold *hold, bool locked);
+void bar_part(struct bar_hold *hold);	/* the end of one without users */
+
+/* ------------------------------------------------------------- pci_watch.c */
+
+void bar_lost(struct bar_hold *hold);	/* it is not at its addresses any more */
+void bar_unplace(struct bar_hold *hold);
+/* Notices what nobody tells of, and takes over what has become free.  True: call again. */
+bool bar_settle_all(void);
+int bar_notifier_register(void);
+void bar_notifier_unregister(void);
+void bar_exit(void);			/* takes grants_lock itself */
+
+#endif /* IOMEMGRANT_BAR_H */
