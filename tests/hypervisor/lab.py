@@ -24,7 +24,7 @@ KINDS = {
     "pvh": dict(type="pvh"),
     "pvh2": dict(type="pvh", vcpus=2),
     "static": dict(type="pv"),
-    "denied": dict(type="pv"),
+    "static-pvh": dict(type="pvh"),
     "iommu": dict(type="pv", extra='passthrough="enabled"'),
     "iommu-pvh": dict(type="pvh", extra='passthrough="enabled"'),
     "shadow": dict(type="pvh", extra="hap=0"),
@@ -148,7 +148,7 @@ class Machine:
         if kind not in self.guests:
             settings = dict(KINDS[kind])
             base = settings["type"]
-            if kind in ("static", "denied"):
+            if kind.startswith("static"):
                 settings["extra"] = f'iomem=["{self.shm + 32:x},8"]'
             try:
                 guest = self.bench.start_guest(f"hv-{kind}", memory=128, timeout=60 if kind in FRAIL else 180, **settings)
@@ -183,17 +183,23 @@ class Machine:
         """Pages that Xen's allocator has left."""
         return int(re.search(r"free=(\d+)", self.bench.dom0("toolstack free").check().out)[1])
 
-    def active_grants(self, domid=0):
-        """Entries of a domain's grant table that are mapped, as Xen's debug key g prints them."""
+    # The last thing that each debug key prints.
+    last_words = dict(g="gnttab_usage_print_all ] done", q="Notifying guest 0:0")
+
+    def debug_key(self, key):
+        """What Xen prints for one of its debug keys."""
         start = len(self.bench.console())
-        self.bench.dom0("xl debug-keys g").check()
+        self.bench.dom0(f"xl debug-keys {key}").check()
         for _ in range(200):
             text = "\n".join(self.bench.console()[start:])
-            if "gnttab_usage_print_all ] done" in text:
-                break
+            if self.last_words[key] in text:
+                return text
             self.bench.dom0("sleep 0.1")
-        else:
-            raise BenchError("debug key g has no end")
+        raise BenchError(f"debug key {key} has no end")
+
+    def active_grants(self, domid=0):
+        """Entries of a domain's grant table that are mapped, as debug key g prints them."""
+        text = self.debug_key("g")
         part = re.search(rf"grant-table for remote d{domid}\b(.*?)(?:grant-table for|gnttab_usage_print_all \] done)",
                          text, re.S)
         return sorted(re.findall(r"\[(0x[0-9a-f]+)\]", part[1])) if part else []

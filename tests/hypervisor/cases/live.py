@@ -4,7 +4,7 @@
 import re
 import time
 
-from lab import DEV, EAGAIN, GENERAL, HANDLE, IOMEM, OKAY, VIRT, case, drop, mapped
+from lab import DEV, EAGAIN, GENERAL, HANDLE, IOMEM, OKAY, VIRT, Skip, case, drop, mapped
 
 
 @case("pv", "pvh", "dom0")
@@ -80,14 +80,43 @@ def T29(m, g, check):
         check("new entry refused", True, g.open(m.edu)[0] < 0)
 
 
+@case("pv", "pvh", "dom0")
+def T29_changed_while_mapped(m, g, check):
+    """A grantor ends what is mapped by clearing the type first: nothing maps the entry again, nor beside."""
+    frame = m.edu
+    for version in (1, 2):
+        if m.dom0.one(f"version {version}")["rc"]:
+            raise Skip("dom0's table does not change to version 2 here")
+        try:
+            ref, a = mapped(m, g, frame)
+            where, used = g.addr + 0x1000 if g.addr else 0, 24 if version == 1 else 0
+            for what, flags, dom in (("no type", 0, g.domid), ("another type", 2, g.domid), ("read-only", 5, g.domid),
+                                     ("sub-page", 0x101, g.domid), ("another domain", 1, 77)):
+                m.dom0.one(f"set_entry {ref} {flags | used} {dom} {frame}")
+                check(f"{what}, version {version}", GENERAL, g.map(ref, addr=where)["status"])
+                check(f"{what}: still in use", 24, m.dom0.one(f"entry {ref}")["status"])
+            m.dom0.one(f"set_entry {ref} {1 | used} {g.domid} {frame}")
+            beside = g.map(ref, addr=where)
+            check("as it was", OKAY, beside["status"])
+            m.dom0.one(f"flags {ref} 0 3")
+            check("unmap one", OKAY, g.unmap(beside["handle"]))
+            check("map again", GENERAL, g.map(ref, addr=where)["status"])
+            check("unmap the other", OKAY, g.unmap(a["handle"]))
+            check("none left, map again", GENERAL, g.map(ref)["status"])
+            check("end", 1, m.end(ref))
+        finally:
+            check("back to version 1", 0, m.dom0.one("version 1")["rc"])
+
+
 @case("static")
 def T30_T36(m, g, check):
     frame = m.shm + 36
-    ref, a = mapped(m, g, frame)
     rc, va = g.open(frame)
-    check("unmap does not wait", OKAY, g.unmap(a["handle"]))
-    check("static access remains", True, g.peek(va) >= 0)
-    check("end", 1, m.end(ref))
+    check("entry under static permission", 0, rc)
+    ref = m.grant(g, frame)
+    check("T30 grant over static permission", GENERAL, g.map(ref)["status"])
+    check("T30 end", 1, m.end(ref))
+    check("T30 static access remains", True, g.peek(va) >= 0)
     g.close(va)
     frame += 1
     rc, va = g.open(frame)
@@ -98,22 +127,34 @@ def T30_T36(m, g, check):
     g.close(va)
 
 
-@case("denied")
-def T36_denied_while_mapped(m, g, check):
-    """Static permission, then a grant, then no static permission: older entries are not in the count."""
-    frame = m.shm + 32
-    rc, stale = g.open(frame)
-    check("entry under static permission", 0, rc)
+@case("static-pvh")
+def T30_translated(m, g, check):
+    """Where the physmap entry is the permission a static one does not matter."""
+    ref, a = mapped(m, g, m.shm + 36)
+    check("permitted and mapped", OKAY, a["status"])
+    drop(m, g, ref, a["handle"], check)
+
+
+@case("pv")
+def T36_permitted_while_mapped(m, g, check):
+    """Permission and denial during the grant: entries go on being counted, and it ends."""
+    frame = m.shm + 45
     ref, a = mapped(m, g, frame)
+    check("toolstack permits", 0, m.bench.dom0(f"toolstack allow {g.domid} {frame} 1").rc)
     rc, va = g.open(frame)
+    check("entry", 0, rc)
     check("toolstack denies", 0, m.bench.dom0(f"toolstack deny {g.domid} {frame} 1").rc)
+    check("entry alive: unmap", EAGAIN, g.unmap(a["handle"]))
+    check("entry alive: dom0 cannot end", 0, m.end(ref))
+    check("toolstack permits again", 0, m.bench.dom0(f"toolstack allow {g.domid} {frame} 1").rc)
+    check("permitted: unmap", OKAY, g.unmap(a["handle"]))
+    check("permitted: dom0 ends", 1, m.end(ref))
+    check("static access remains", True, g.peek(va) >= 0)
     g.close(va)
-    check("old entry alive: unmap", EAGAIN, g.unmap(a["handle"]))
-    check("old entry alive: dom0 cannot end", 0, m.end(ref))
-    g.close(stale)
-    check("nothing proves that it is gone: unmap", EAGAIN, g.unmap(a["handle"]))
-    m.release("denied")
-    check("the guest's death does: dom0 ends", 1, m.end(ref))
+    check("toolstack denies again", 0, m.bench.dom0(f"toolstack deny {g.domid} {frame} 1").rc)
+    ref = m.grant(g, frame)
+    check("grant over what was permitted", GENERAL, g.map(ref)["status"])
+    check("end", 1, m.end(ref))
 
 
 def still(m):
@@ -180,6 +221,19 @@ def DUMP(m, g, check):
         if entries:
             g.close(va)
     drop(m, g, ref, a["handle"], check)
+
+
+@case("pv")
+def DUMP_many(m, g, check):
+    frames = range(m.shm + 64, m.shm + 64 + 80, 2)
+    refs = [m.grant(g, frame) for frame in frames]
+    handles = [a["handle"] for a in g.hvt(*[f"map 0 {ref} {IOMEM} 0" for ref in refs])]
+    text = m.debug_key("g")
+    part = re.search(rf"I/O memory granted to d{g.domid}:(.*?)40 range\(s\) in total", text, re.S)
+    check("all ranges are shown", [f"{frame:x}-{frame:x}" for frame in frames],
+          re.findall(r"  ([0-9a-f]+-[0-9a-f]+)  maps 1  L1 entries 0", part[1]) if part else None)
+    check("unmap", [OKAY] * 40, [a["status"] for a in g.hvt(*[f"unmap {h} 0 0" for h in handles])])
+    check("end", [1] * 40, [m.end(ref) for ref in refs])
 
 
 @case("pv")

@@ -16,6 +16,15 @@ def T01(m, g, check):
 
 
 @case("static", hypervisor="stock")
+def T01_denial(m, g, check):
+    """Without the feature, be it switched off or not there, a denial leaves nothing behind."""
+    check("toolstack denies", 0, m.bench.dom0(f"toolstack deny {g.domid} {m.shm + 39} 1").rc)
+    text = m.debug_key("q")
+    check("the guest is shown", True, f"General information for domain {g.domid}:" in text)
+    check("denied ranges", [], re.findall("I/O Memory once permitted.*", text))
+
+
+@case("static", hypervisor="stock")
 def BEFORE(m, g, check):
     """What plain removal of a permission leaves open: the reason for counting entries."""
     frame = m.shm + 32
@@ -57,8 +66,24 @@ def T04(m, g, check):
     ref = m.grant(g, m.edu)
     bits = [0, 1, 2, 3, 4] + list(range(6, 16)) + list(range(21, 32))
     seen = g.hvt(*[f"map 0 {ref} {IOMEM | 1 << b} {g.addr}" for b in bits])
+    # With device_map or host_map it is no map of I/O memory, and the frame no RAM.
+    ordinary = {0: GENERAL if g.kind == "pvh" else PAGE, 1: PAGE}
     for b, a in zip(bits, seen):
-        check(f"iomem with bit {b}", GENERAL, a["status"])
+        check(f"iomem with bit {b}", ordinary.get(b, GENERAL), a["status"])
+    check("end", 1, m.end(ref))
+
+
+@case("pv", "pvh", hypervisor="both")
+def T04_can_fail(m, g, check):
+    """Xen 4.0 to 4.15 had the bit as GNTMAP_can_fail: with host_map or device_map it has to mean nothing."""
+    ref = m.grant(g, m.dom0.one("page")["gfn"])
+    place = g.addr + 0x20000 if g.addr else g.one("window")["va"]
+    for what, flags in (("device_map", 1), ("host_map", 2), ("both", 3), ("host_map readonly", 6)):
+        a = g.map(ref, IOMEM | flags, place)
+        # HVM domains have to leave clear what they do not know.
+        check(what, OKAY if g.kind == "pv" else GENERAL, a["status"])
+        if a["status"] == OKAY:
+            check(f"{what}: unmap", OKAY, g.unmap(a["handle"], place if flags & 2 else 0, a["bus"] if flags & 1 else 0))
     check("end", 1, m.end(ref))
 
 

@@ -31,7 +31,6 @@
 #define in_irq() false
 #define MASK_EXTR(v, m) (((v) & (m)) / ((m) & -(m)))
 #define printk(...) ((void)(0 ? fprintf(stderr, __VA_ARGS__) : 0), nr_messages++)
-#define gprintk(level, ...) ((void)(0 ? fprintf(stderr, __VA_ARGS__) : 0), nr_reports++)
 #define gdprintk(level, ...) ((void)(0 ? fprintf(stderr, __VA_ARGS__) : 0))
 #define XENLOG_INFO
 #define XENLOG_WARNING
@@ -39,8 +38,10 @@
 #define PRI_mfn "lx"
 #define container_of(p, t, m) ((t *)((char *)(p) - offsetof(t, m)))
 
-/* What must not be printed here, and what is to be, once a range. */
-extern unsigned int nr_messages, nr_reports;
+/* What was printed, and how often softirqs got their chance meanwhile. */
+extern unsigned int nr_messages, nr_softirqs;
+
+#define process_pending_softirqs() ((void)nr_softirqs++)
 
 /* Called where another CPU may come in between. */
 void interleave(void);
@@ -137,14 +138,18 @@ static inline int rangeset_report_ranges(struct rangeset *r, unsigned long s, un
 struct domain {
 	struct iomem_grants *iomem_grants;
 	struct rangeset *iomem_caps;
-	bool is_dying, translated;
+	bool is_dying, translated, hardware;
 	int refs;
 };
+
+/* xen/iocap.h */
+int grant_iomem_taint(struct domain *d, unsigned long s, unsigned long e);
 
 enum { SYS_STATE_active };
 #define system_state SYS_STATE_active
 
 #define is_pv_domain(d) (!(d)->translated)
+#define is_hardware_domain(d) ((d)->hardware)
 #define paging_mode_translate(d) ((d)->translated)
 #define iomem_access_permitted(d, s, e) rangeset_contains_range((d)->iomem_caps, s, e)
 #define get_domain(d) ((d)->refs++, true)
@@ -231,16 +236,10 @@ typedef unsigned long gfn_t;
 #define pfn_to_paddr(p) ((uint64_t)(p) << 12)
 #define mfn_to_maddr(m) ((uint64_t)(m) << 12)
 #define XSM_HOOK 0
-enum { GNTST_okay = 0, GNTST_general_error = -1, GNTST_bad_domain = -2, GNTST_bad_virt_addr = -5,
-       GNTST_bad_dev_addr = -6, GNTST_permission_denied = -8, GNTST_bad_page = -9, GNTST_eagain = -12,
-       GNTST_no_space = -13 };
-#define GNTMAP_iomem_map 0x20u
-#define GNTMAP_iomem_order_mask 0x1f0000u
 #define GTF_iomem_order_mask 0x3e00u
-#define arch_grant_iomem_check_mapper(ld, addr, order) ((void)(ld), (void)(addr), (void)(order), GNTST_okay)
+#define arch_grant_iomem_check_mapper(ld, addr, order) ((void)(ld), (void)(addr), (void)(order), 0)
 #define arch_grant_iomem_resolve(rd, frame, order, mfn) ((void)(rd), (void)(frame), (void)(order), (void)(mfn), 0)
-#define arch_grant_iomem_check_range(s, e) ((void)(s), (void)(e), GNTST_okay)
-#define parse_boolean(...) (-1)
+#define arch_grant_iomem_check_range(s, e) ((void)(s), (void)(e), 0)
 #define cmdline_strcmp(s, name) strcmp(s, name)
 
 /* A physmap of one page, which can be made to fail: removal as a whole, or once the entry is gone. */
@@ -253,17 +252,17 @@ static inline int arch_grant_iomem_remove(struct domain *ld, gfn_t gfn, mfn_t mf
 	(void)ld, (void)gfn, (void)mfn, (void)order;
 	physmap_present = false;
 	if (present && iommu_broken)
-		return GNTST_general_error;
+		return -EIO;
 	if (present)
 		iommu_present = false;
-	return GNTST_okay;
+	return 0;
 }
 
 static inline int arch_grant_iomem_add(struct domain *ld, gfn_t gfn, mfn_t mfn, unsigned int order, bool *stuck)
 {
 	physmap_present = iommu_present = true;
 	*stuck = adding_fails && arch_grant_iomem_remove(ld, gfn, mfn, order, false);
-	return adding_fails ? GNTST_general_error : GNTST_okay;
+	return adding_fails ? -EIO : 0;
 }
 
 #endif
