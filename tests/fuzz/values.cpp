@@ -3,7 +3,9 @@
 #include <iomemgrant/allow.h>
 #include <iomemgrant/byte_size.h>
 #include <iomemgrant/grant.h>
+#include <iomemgrant/grant_name.h>
 #include <iomemgrant/label.h>
+#include <iomemgrant/one_line.h>
 
 #include "fuzz.h"
 
@@ -42,6 +44,24 @@ void check_grant_id(std::string_view text)
 		REQUIRE(id->str() == text || id->str().substr(1) == text);
 }
 
+void check_grant_name(std::string_view text)
+{
+	const auto name = fuzz::parsed([&] { return GrantName::parse(text); });
+	if (!name)
+		return;
+	REQUIRE(name->id || name->label);
+	REQUIRE(!name->guest || (name->label && !name->id));
+	REQUIRE(!name->describe().empty());
+}
+
+// What people see is one line of valid UTF-8, and cleaning it again changes nothing.
+void check_one_line(std::string_view text)
+{
+	const auto line = one_line(text);
+	REQUIRE(one_line(line) == line && line.size() <= text.size());
+	REQUIRE(line.find_first_of("\x1b\n\r\x7f") == std::string::npos);
+}
+
 void check_allow(std::string_view text)
 {
 	const auto allow = fuzz::parsed([&] { return AllowSet::parse(text); });
@@ -61,6 +81,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 	check_byte_size(text);
 	check_label(text);
 	check_grant_id(text);
+	check_grant_name(text);
+	check_one_line(text);
 	check_allow(text);
 	(void)fuzz::parsed([&] { return parse_cache(text); });
 	return 0;
