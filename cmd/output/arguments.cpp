@@ -56,7 +56,7 @@ public:
 		return finished();
 	}
 
-	/// What is known when an argument was refused: enough for the help of the verb.
+	/// The line up to the argument that was refused; it has the verb, if that was read.
 	const CommandLine& so_far() const { return line_; }
 
 	std::string help_command() const
@@ -302,8 +302,8 @@ CommandLine read_arguments(const CLI::App& app, const std::vector<std::string>& 
 	try {
 		return reader.read(arguments);
 	} catch (const Error&) {
-		// Who asks for help wants no word about what else is wrong; but a command that does
-		// not exist has none.
+		// --help is answered with the help even if another argument is wrong; but a
+		// command that does not exist has none.
 		if (!asks_for_help(arguments) || !reader.so_far().verb)
 			throw;
 		return {CommandLine::Wants::help, reader.so_far().verb, {}};

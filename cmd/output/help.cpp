@@ -20,7 +20,7 @@ namespace
 constexpr std::size_t width = 80;
 constexpr std::size_t widest_term = 24;
 
-// What is explained, and how.
+// A term and its explanation.
 using Entry = std::pair<std::string, std::string>;
 
 // Breaks @text at blanks; the first line begins at @column, the others are indented to it.

@@ -20,7 +20,7 @@ namespace iomemgrant::agent
 /// Declares --width on @verb.
 void add_width_option(CLI::App& verb, std::string& bits);
 
-/// What --width says; throws Error usage.
+/// Reads the value of --width; throws Error usage.
 Width parse_width(const std::string& bits);
 
 /// An offset or length the user typed; throws Error bad-size naming @what.

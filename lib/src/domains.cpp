@@ -132,7 +132,7 @@ DomainInfo Domains::by_name(const std::string& name)
 		if (domain.name == name)
 			named.push_back(domain);
 	}
-	// What is left of a domain after it has died keeps its name for a while.
+	// A domain that has died keeps its name until the last of its memory is free.
 	if (std::any_of(named.begin(), named.end(), lives))
 		std::erase_if(named, [](const DomainInfo& domain) { return !lives(domain); });
 	else if (!named.empty())

@@ -11,8 +11,8 @@
 namespace iomemgrant
 {
 
-/// What an address in the spelling of another tool means: separators swapped or '_', "dom0:" before
-/// it, options of xl pci-attach behind it, or without a function.
+/// Reads an address in the spelling of another tool: separators swapped or '_', "dom0:" before it,
+/// options of xl pci-attach behind it, or without a function.
 std::optional<Sbdf> guess_sbdf(std::string_view text);
 
 /// A hint for what is no region but looks like one that another tool understands: a file of sysfs,

@@ -213,7 +213,7 @@ TEST_F(GrantNames, ids_go_on_where_the_host_was)
 	grant("web1", "03:00.0/0@0+4K", "late");
 	EXPECT_EQ(ids(), (Ids{17, 18, 19, 41}));
 	EXPECT_EQ(machine->numbers.highest(), GrantId(41));
-	// What was never given is not gone.
+	// An id that was never given is not gone.
 	expect({"wait", "g42", "--for=gone"}, "no grant g42", "no-grant", "xen-iomemgrant list", 3);
 	EXPECT_EQ(run_on(*machine, {"wait", "g40", "--for=gone"}).status, 0);
 

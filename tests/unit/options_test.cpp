@@ -59,7 +59,7 @@ struct Programs {
 	agent::Verb chosen;
 };
 
-// What every verb needs besides the option that is looked at.
+// A command line that has everything the verb requires, and @more, but not the option @without.
 Arguments complete(const CLI::App& verb, const CLI::Option& without, Arguments more)
 {
 	Arguments arguments{verb.get_name()};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What people type by mistake, and what they read then: one line, one slug, a hint, status 2, and
-// nothing is looked at or changed.
+// Mistakes of people at the keyboard, and the answer to each: one line with a slug and a hint, status
+// 2, and no layer of the machine is opened.
 #include "agent/guest.h"
 #include "messages.h"
 

@@ -24,7 +24,7 @@ struct Host {
 	Hypervisor& hypervisor;
 	PciDevices pci{};
 	Domid self{0};
-	/// What ids this host has seen.
+	/// Keeps the highest grant id of this host.
 	GrantNumbers numbers{};
 
 	/// The clock that limits of waiting are measured with.
