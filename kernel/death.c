@@ -3,100 +3,61 @@
  * Ends the grants of domains that are gone, without help from user space.
  *
  * XenStore tells that some domain was released or introduced, not which one, so
- * every domain with a grant is looked at: it is dead when Xen does not know it,
- * or when XenStore has no such domain or another UUID under its number.  A domain
- * that only shut down (to be saved, or kept after a crash) is not dead.
+ * every domain with a grant is looked at.  It is dead when Xen does not know it, or
+ * when XenStore has another UUID under its number.  A domain that XenStore does not
+ * have is alive if Xen says so: xenstored may have been restarted with an empty
+ * store.  A domain that only shut down (to be saved, or kept after a crash) is not
+ * dead.
  *
  * An event may come before the toolstack has finished with the domain, hence the
- * look is repeated a few times, and slowly for as long as there are grants.
+ * look is repeated a few times, and slowly for as long as there are grants.  The
+ * slow looks ask Xen, which costs a hypercall a domain, and XenStore only each
+ * sixth time: a restarted xenstored has forgotten that events were asked for.
  *
- * No lock of this module is held while XenStore is asked: xenstored may never
- * answer.
+ * The watches exist as long as grants do.  Registering and removing them are requests
+ * that may never be answered, so the work does both, and from the first grant
+ * until it has removed them it holds the module; neither loading nor removing the
+ * module asks XenStore anything.
  */
-#include <linux/slab.h>
+#include <linux/bsearch.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/sort.h>
+
 #include <xen/xenbus.h>
 
 #include "iomemgrant.h"
 
+#define QUICK_LOOKS	6
+#define ASK_STORE_EACH	6
+
 static void death_work(struct work_struct *work);
 static DECLARE_DELAYED_WORK(death_check, death_work);
-static atomic_t death_rush;		/* quick looks left */
-static bool store_ready;		/* set once, by the notifier */
-static bool watching;			/* same */
+static DEFINE_MUTEX(awake_lock);
+static bool awake;			/* awake_lock: the work holds the module */
+static atomic_t quick_looks;		/* left */
+/* One domain, as it was when it got a grant. */
+struct peer {
+	domid_t domid;
+	uuid_t uuid;
+};
 
-#define VM_PATH "/vm/"
+struct peers {
+	struct peer *at;
+	u32 nr;
+};
 
-/* 0, -ENOENT XenStore has no such domain, other: cannot tell. */
-static int read_uuid(domid_t domid, uuid_t *uuid)
-{
-	unsigned int len;
-	char dir[32];
-	char *vm;
-	int rc = -EINVAL;
+/* These three are the work's.  bury() reads the last while the work waits for it. */
+static bool watching;
+static unsigned int slow_looks;
+static struct peers dead;
 
-	if (!READ_ONCE(store_ready))
-		return -EAGAIN;
-	snprintf(dir, sizeof(dir), "/local/domain/%u", domid);
-	vm = xenbus_read(XBT_NIL, dir, "vm", &len);
-	if (IS_ERR(vm))
-		return PTR_ERR(vm);
-	if (!strncmp(vm, VM_PATH, strlen(VM_PATH)))
-		rc = uuid_parse(vm + strlen(VM_PATH), uuid);
-	kfree(vm);
-	return rc;
-}
-
-bool death_store_ready(void)
-{
-	return READ_ONCE(store_ready);
-}
-
-void death_read_uuid(domid_t domid, uuid_t *uuid)
-{
-	if (read_uuid(domid, uuid))
-		*uuid = uuid_null;
-}
-
-static bool domain_dead(domid_t domid, const uuid_t *uuid)
-{
-	uuid_t now;
-	int rc;
-
-	if (!probe_domain_exists(domid))
-		return true;
-	/* Without a UUID from the time of the grant only Xen's word counts. */
-	if (uuid_is_null(uuid))
-		return false;
-	rc = read_uuid(domid, &now);
-	return rc == -ENOENT || (!rc && !uuid_equal(&now, uuid));
-}
-
-static void death_work(struct work_struct *work)
-{
-	grant_each_domain(domain_dead);
-	lost_tell_all();
-	if (atomic_dec_if_positive(&death_rush) >= 0)
-		queue_delayed_work(iomemgrant_wq, &death_check, HZ / 2);
-	else if (grant_any())
-		queue_delayed_work(iomemgrant_wq, &death_check, 10 * HZ);
-}
-
-/* A grant was made: keep an eye on its domain. */
-void death_check_later(void)
-{
-	queue_delayed_work(iomemgrant_wq, &death_check, HZ);
-}
-
-static void death_check_soon(void)
-{
-	atomic_set(&death_rush, 6);
-	mod_delayed_work(iomemgrant_wq, &death_check, 0);
-}
+/* ------------------------------------------------------------------- the watches */
 
 static void domains_changed(struct xenbus_watch *watch, const char *path, const char *token)
 {
-	if (grant_any())
-		death_check_soon();
+	atomic_set(&quick_looks, QUICK_LOOKS);
+	mod_delayed_work(store_wq, &death_check, 0);
 }
 
 static struct xenbus_watch released = {
@@ -109,33 +70,161 @@ static struct xenbus_watch introduced = {
 	.callback = domains_changed,
 };
 
-static int store_up(struct notifier_block *nb, unsigned long event, void *data)
+static void start_watching(void)
 {
-	if (register_xenbus_watch(&released)) {
-		pr_warn("no watch on dying domains: looking every ten seconds instead\n");
-	} else if (register_xenbus_watch(&introduced)) {
+	if (watching || !store_ready() || register_xenbus_watch(&released))
+		return;
+	if (register_xenbus_watch(&introduced))
 		unregister_xenbus_watch(&released);
-		pr_warn("no watch on new domains: looking every ten seconds instead\n");
-	} else {
+	else
 		watching = true;
-	}
-	WRITE_ONCE(store_ready, true);
-	return NOTIFY_DONE;
 }
 
-static struct notifier_block store_nb = { .notifier_call = store_up };
-
-int death_init(void)
+static void stop_watching(void)
 {
-	return register_xenstore_notifier(&store_nb);
+	if (!watching)
+		return;
+	unregister_xenbus_watch(&introduced);
+	unregister_xenbus_watch(&released);
+	watching = false;
 }
 
-void death_exit(void)
+/* ---------------------------------------------------------------------- the look */
+
+static int compare_peers(const void *a, const void *b)
 {
-	unregister_xenstore_notifier(&store_nb);
-	if (watching) {
-		unregister_xenbus_watch(&introduced);
-		unregister_xenbus_watch(&released);
+	const struct peer *x = a, *y = b;
+
+	return x->domid != y->domid ? x->domid - y->domid : memcmp(&x->uuid, &y->uuid, sizeof(x->uuid));
+}
+
+/* Every domain that has a grant, once for each UUID it had. */
+static struct peers peers_of_grants(void)
+{
+	struct peers peers = { NULL, 0 };
+	u32 room, nr_refs, i, nr = 0;
+	struct grant *g;
+
+	grant_count(&room, &nr_refs);
+	peers.at = kvmalloc_array(room, sizeof(*peers.at), GFP_KERNEL);
+	if (!peers.at)
+		return peers;
+	mutex_lock(&grants_lock);
+	list_for_each_entry(g, &grants, node) {
+		/* A grant made since they were counted has its turn at the next look. */
+		if (nr == room)
+			break;
+		if (!g->ending)
+			peers.at[nr++] = (struct peer){ g->domid, g->uuid };
 	}
-	cancel_delayed_work_sync(&death_check);
+	mutex_unlock(&grants_lock);
+	sort(peers.at, nr, sizeof(*peers.at), compare_peers, NULL);
+	for (i = 0; i < nr; i++)
+		if (!i || compare_peers(&peers.at[i], &peers.at[i - 1]))
+			peers.at[peers.nr++] = peers.at[i];
+	return peers;
+}
+
+static bool peer_dead(const struct peer *peer, bool ask_store)
+{
+	uuid_t now;
+
+	if (!probe_domain_exists(peer->domid))
+		return true;
+	/* Without a UUID from the time of the grant only Xen's word counts. */
+	if (!ask_store || uuid_is_null(&peer->uuid))
+		return false;
+	return !store_read_uuid(peer->domid, &now) && !uuid_equal(&now, &peer->uuid);
+}
+
+static bool is_one_of(const struct grant *g, const void *list)
+{
+	const struct peers *peers = list;
+	const struct peer key = { g->domid, g->uuid };
+
+	return bsearch(&key, peers->at, peers->nr, sizeof(key), compare_peers);
+}
+
+/* Ending a grant touches its device, which may be asleep while dom0 is suspended: this freezes. */
+static void bury(struct work_struct *work)
+{
+	grant_end_those(is_one_of, &dead);
+}
+
+static DECLARE_WORK(burial, bury);
+
+static void look(bool ask_store)
+{
+	struct peers peers = peers_of_grants();
+	u32 i;
+
+	/* The list stays sorted, for the living are left out in place. */
+	dead = (struct peers){ peers.at, 0 };
+	for (i = 0; i < peers.nr; i++)
+		if (peer_dead(&peers.at[i], ask_store))
+			dead.at[dead.nr++] = peers.at[i];
+	queue_work(iomemgrant_wq, &burial);
+	flush_work(&burial);
+	kvfree(peers.at);
+}
+
+/* Without a grant there is nothing to look for.  True: the caller has to let go of the module. */
+static bool fall_asleep(void)
+{
+	bool asleep;
+
+	if (grant_any())
+		return false;
+	stop_watching();
+	mutex_lock(&awake_lock);
+	asleep = !grant_any();
+	if (asleep) {
+		awake = false;
+		slow_looks = 0;
+		/* An event before the watches went may have queued it. */
+		cancel_delayed_work(&death_check);
+	}
+	mutex_unlock(&awake_lock);
+	return asleep;
+}
+
+static void death_work(struct work_struct *work)
+{
+	bool quick = atomic_dec_if_positive(&quick_looks) >= 0;
+
+	if (fall_asleep()) {
+		module_put(THIS_MODULE);
+		return;
+	}
+	start_watching();
+	look(store_ready() && (quick || !watching || slow_looks++ % ASK_STORE_EACH == 0));
+	lost_tell_all();
+	queue_delayed_work(store_wq, &death_check, quick ? HZ / 2 : 10 * HZ);
+}
+
+/* The caller holds the module, be it by a grant or by an open file. */
+static void wake(bool now)
+{
+	mutex_lock(&awake_lock);
+	if (!awake) {
+		awake = true;
+		__module_get(THIS_MODULE);
+	}
+	if (now)
+		mod_delayed_work(store_wq, &death_check, 0);
+	else
+		queue_delayed_work(store_wq, &death_check, HZ);
+	mutex_unlock(&awake_lock);
+}
+
+/* A grant was made: keep an eye on its domain. */
+void death_check_later(void)
+{
+	wake(false);
+}
+
+/* The last grant is gone, or a guest has to be told of something. */
+void death_check_now(void)
+{
+	wake(true);
 }

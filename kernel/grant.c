@@ -96,6 +96,8 @@ static void grant_finish(struct grant *g)
 	grant_announce();
 	wake_up_all(&g->wait);
 	put_device(&g->dev);
+	if (!nr_grants)
+		death_check_now();
 	module_put(THIS_MODULE);
 }
 
@@ -172,7 +174,7 @@ void grant_lose(const struct bar_hold *hold, u32 allow, int domid)
 			continue;
 		WRITE_ONCE(g->lost, true);
 		announce_state(g);
-		lost_tell_soon();
+		death_check_now();
 	}
 }
 
@@ -238,47 +240,21 @@ void grant_end_owner(const void *owner)
 	mutex_unlock(&grants_lock);
 }
 
-/*
- * Asks @dead about every domain that has a grant, with no lock held, and ends the
- * grants of those that are.  Only death.c calls this.
- */
-void grant_each_domain(bool (*dead)(domid_t domid, const uuid_t *uuid))
+/* Ends the grants for which @those is true.  death.c calls this, also for none. */
+void grant_end_those(bool (*those)(const struct grant *g, const void *arg), const void *arg)
 {
 	struct grant *g, *next;
-	uuid_t uuid;
-	domid_t domid;
-	u64 after = 0;
-	bool found;
+	bool again;
 
-	for (;;) {
-		found = false;
-		mutex_lock(&grants_lock);
-		list_for_each_entry(g, &grants, node) {
-			if (g->id <= after || g->ending)
-				continue;
-			after = g->id;
-			domid = g->domid;
-			uuid = g->uuid;
-			found = true;
-			break;
-		}
-		mutex_unlock(&grants_lock);
-		if (!found)
-			break;
-		if (!dead(domid, &uuid))
-			continue;
-		mutex_lock(&grants_lock);
-		list_for_each_entry_safe(g, next, &grants, node)
-			if (g->domid == domid && uuid_equal(&g->uuid, &uuid) && !g->ending)
-				grant_start_end(g);
-		mutex_unlock(&grants_lock);
-	}
 	mutex_lock(&grants_lock);
-	found = bar_settle_all();
+	list_for_each_entry_safe(g, next, &grants, node)
+		if (!g->ending && those(g, arg))
+			grant_start_end(g);
+	again = bar_settle_all();
 	/* What a dead domain had mapped is free the moment Xen has cleaned up. */
 	list_for_each_entry(g, &grants, node)
-		found |= g->ending;
-	if (found)
+		again |= g->ending;
+	if (again)
 		grant_retry_soon();
 	mutex_unlock(&grants_lock);
 }
@@ -371,7 +347,7 @@ int grant_init(void)
 	rc = bar_notifier_register();
 	if (rc)
 		return rc;
-	rc = death_init();
+	rc = store_init();
 	if (rc)
 		bar_notifier_unregister();
 	return rc;
@@ -382,9 +358,8 @@ void grant_exit(void)
 {
 	if (!xen_initial_domain())
 		return;
-	death_exit();
 	bar_notifier_unregister();
-	lost_exit();
+	store_exit();
 	cancel_delayed_work_sync(&retry);
 	bar_exit();
 }

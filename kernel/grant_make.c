@@ -231,7 +231,9 @@ int grant_create(struct iomemgrant_grant *rq, const void *owner)
 		pci_dev_put(pdev);
 		return -ENOMEM;
 	}
-	death_read_uuid(rq->domid, &g->uuid);
+	rc = store_ask_uuid(rq->domid, &g->uuid);
+	if (rc)
+		goto put;
 
 	/* A driver's probe may hold it for as long as it likes. */
 	rc = device_lock_interruptible(&pdev->dev);
@@ -254,6 +256,7 @@ int grant_create(struct iomemgrant_grant *rq, const void *owner)
 			grant_end(g->id, false, g->owner, &state);
 		death_check_later();
 	}
+put:
 	put_device(&g->dev);
 	pci_dev_put(pdev);
 	return rc;

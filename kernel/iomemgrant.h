@@ -8,6 +8,7 @@
  *	grant_news  poll()                    entry      Xen's marks in grants
  *	grant_lost  whose device changed      lost       tells their guests
  *	pci...      the BARs, see bar.h       death      ends grants of the dead
+ *	store       XenStore, which may hang
  *	sysfs       class iomemgrant
  *	map         mappings                  map_refs   their references
  *	map_list    all of them
@@ -49,7 +50,7 @@ extern unsigned int iomemgrant_max_pages;
 extern unsigned int iomemgrant_max_refs;
 extern unsigned int iomemgrant_headroom;
 
-/* Runs everything this module defers.  Freezable: nothing moves during suspend. */
+/* Runs what this module defers, but for requests of XenStore.  Freezable: nothing moves during suspend. */
 extern struct workqueue_struct *iomemgrant_wq;
 
 /* One open file of /dev/xen/iomemgrant; its address is the owner of objects. */
@@ -133,7 +134,7 @@ u32 grant_nr_mapped(const struct grant *g);
 /* Both: caller holds grants_lock.  Kept: grants with a bit of @allow, and those of @domid. */
 void grant_lose(const struct bar_hold *hold, u32 allow, int domid);
 void grant_retry_soon(void);
-void grant_each_domain(bool (*dead)(domid_t domid, const uuid_t *uuid));
+void grant_end_those(bool (*those)(const struct grant *g, const void *arg), const void *arg);
 void grant_each_lost(bool (*tell)(domid_t domid, u64 id));
 bool grant_any(void);
 int grant_init(void);
@@ -153,19 +154,24 @@ u64 grant_generation(void);
 __poll_t grant_poll(struct file *file, struct poll_table_struct *wait, u64 seen);
 void grant_room(struct iomemgrant_info *info);
 
+/* ----------------------------------------------------------------- store.c */
+
+extern struct workqueue_struct *store_wq;	/* its workers may wait for xenstored */
+
+bool store_ready(void);
+int store_read_uuid(domid_t domid, uuid_t *uuid);	/* on store_wq only */
+int store_ask_uuid(domid_t domid, uuid_t *uuid);	/* waits with a limit */
+int store_init(void);
+void store_exit(void);
+
 /* ----------------------------------------------------------------- death.c */
 
-void death_read_uuid(domid_t domid, uuid_t *uuid);
 void death_check_later(void);
-bool death_store_ready(void);
-int death_init(void);
-void death_exit(void);
+void death_check_now(void);
 
 /* ------------------------------------------------------------------ lost.c */
 
-void lost_tell_soon(void);		/* any context that may not sleep, too */
-void lost_tell_all(void);
-void lost_exit(void);
+void lost_tell_all(void);		/* on store_wq only */
 
 /* ------------------------------------------------------------------- map.c */
 

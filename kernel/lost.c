@@ -8,7 +8,7 @@
  * grant stays listed as lost until it is ended, and who published it withdraws it.
  *
  * What was not published yet, or could not be written, is tried again as long as
- * the grant exists (death.c looks every ten seconds).
+ * the grant exists: death.c, whose work this is part of, looks every ten seconds.
  */
 #include <linux/slab.h>
 
@@ -17,13 +17,6 @@
 #include "iomemgrant.h"
 
 #define TRIES 20
-
-static void lost_work(struct work_struct *work)
-{
-	lost_tell_all();
-}
-
-static DECLARE_WORK(lost, lost_work);
 
 /* Looks and writes in one transaction: user space may be withdrawing it right now. */
 static int close_once(const char *dir)
@@ -61,16 +54,6 @@ static bool tell(domid_t domid, u64 id)
 
 void lost_tell_all(void)
 {
-	if (death_store_ready())
+	if (store_ready())
 		grant_each_lost(tell);
-}
-
-void lost_tell_soon(void)
-{
-	queue_work(iomemgrant_wq, &lost);
-}
-
-void lost_exit(void)
-{
-	cancel_work_sync(&lost);
 }

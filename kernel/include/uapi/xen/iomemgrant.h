@@ -143,8 +143,9 @@ struct iomemgrant_info {
  * ENOTUNIQ a page is shared with another resource (without ALLOW_SHARED_PAGE);
  * EOVERFLOW frame number too wide for this grant table version;
  * EFBIG more than max_pages; EDQUOT max_refs reached; ENOSPC grant table full;
- * EADDRNOTAVAIL the frames are not MMIO; EINTR a signal arrived while a driver's probe
- * kept the device locked; ENOMEM; EFAULT.
+ * EADDRNOTAVAIL the frames are not MMIO; ETIMEDOUT xenstored, which knows the domain's
+ * UUID, does not answer; EINTR a signal arrived while it was asked, or while a driver's
+ * probe kept the device locked; ENOMEM; EFAULT.
  */
 struct iomemgrant_grant {
 	__u32 size;
