@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Reads Xen's marks in this domain's grant entries: GTF_reading and GTF_writing
- * say that the other domain has the reference mapped.  The grant API has no such
- * question, and trying to end a reference would end it.
+ * Two things with this domain's grant entries that the grant API does not do.
  *
- * A PV domain may map its own grant frames a second time, read-only: the frame
- * numbers come from GNTTABOP_setup_table (or _get_status_frames), which does not
- * grow the table when asked for frames that exist.  For a translated domain the
- * kernel keeps the frames' addresses to itself, so there the answer is unknown.
+ * It reads Xen's marks: GTF_reading and GTF_writing say that the other domain has
+ * the reference mapped.  Trying to end a reference would tell that, too, but end it.
+ *
+ * It clears the type of an entry that is to end and still in use.  Xen looks at the
+ * type when a reference is mapped that is not mapped yet, so a guest which gives the
+ * reference back cannot map it again.  Of a version 2 table the kernel itself clears
+ * the type when it tries to end a reference; of a version 1 table it leaves a busy
+ * entry as it is, because Xen's marks are in the same word.
+ *
+ * A PV domain may map its own grant frames a second time: the frame numbers come
+ * from GNTTABOP_setup_table (or _get_status_frames), which does not grow the table
+ * when asked for frames that exist.  For a translated domain the kernel keeps the
+ * frames' addresses to itself, so there neither is possible.
  *
  * Frames are mapped when first needed and kept until the module goes.
  */
@@ -30,6 +37,11 @@ static unsigned int entry_version;	/* entry_lock: 0 until first used */
 bool entry_readable(void)
 {
 	return IS_ENABLED(CONFIG_XEN_PV) && xen_pv_domain();
+}
+
+bool entry_refusable(void)
+{
+	return entry_readable() || probe_gnttab_version() == 2;
 }
 
 #ifdef CONFIG_XEN_PV
@@ -61,9 +73,10 @@ static int frame_mfn(unsigned int version, unsigned int index, u64 *mfn)
 	return rc || status != GNTST_okay ? -EIO : 0;
 }
 
+/* Entries are written, statuses of version 2 belong to Xen. */
 static void *map_frame(u64 mfn)
 {
-	pte_t pte = mfn_pte(mfn, PAGE_KERNEL_RO);
+	pte_t pte = mfn_pte(mfn, entry_version == 1 ? PAGE_KERNEL : PAGE_KERNEL_RO);
 	void *va;
 
 	if (!entry_dummy)
@@ -81,7 +94,7 @@ static void *map_frame(u64 mfn)
 	return va;
 }
 
-static const void *frame_address(unsigned int index)
+static void *frame_address(unsigned int index)
 {
 	void *va = xa_load(&entry_frames, index);
 	u64 mfn;
@@ -96,31 +109,57 @@ static const void *frame_address(unsigned int index)
 	return va;
 }
 
-int entry_in_use(grant_ref_t ref)
+/* The word with Xen's marks for @ref, or NULL.  Caller holds entry_lock. */
+static u16 *entry_marks(grant_ref_t ref)
 {
 	unsigned int per_frame;
-	const void *frame;
-	int rc = -EIO;
-	u16 flags;
+	void *frame;
 
-	if (!entry_readable())
-		return -EOPNOTSUPP;
-	mutex_lock(&entry_lock);
 	if (!entry_version)
 		entry_version = probe_gnttab_version();
 	/* Version 2 keeps Xen's marks apart from the entries, two bytes each. */
 	per_frame = entry_version == 1 ? PAGE_SIZE / sizeof(struct grant_entry_v1)
 				       : PAGE_SIZE / sizeof(grant_status_t);
 	frame = frame_address(ref / per_frame);
-	if (frame) {
-		if (entry_version == 1)
-			flags = READ_ONCE(((struct grant_entry_v1 *)frame)[ref % per_frame].flags);
-		else
-			flags = READ_ONCE(((grant_status_t *)frame)[ref % per_frame]);
-		rc = !!(flags & (GTF_reading | GTF_writing));
-	}
+	if (!frame)
+		return NULL;
+	if (entry_version == 1)
+		return &((struct grant_entry_v1 *)frame)[ref % per_frame].flags;
+	return &((grant_status_t *)frame)[ref % per_frame];
+}
+
+int entry_in_use(grant_ref_t ref)
+{
+	int rc = -EIO;
+	u16 *marks;
+
+	if (!entry_readable())
+		return -EOPNOTSUPP;
+	mutex_lock(&entry_lock);
+	marks = entry_marks(ref);
+	if (marks)
+		rc = !!(READ_ONCE(*marks) & (GTF_reading | GTF_writing));
 	mutex_unlock(&entry_lock);
 	return rc;
+}
+
+void entry_refuse_maps(grant_ref_t ref)
+{
+	u16 *flags, seen, now;
+
+	if (!entry_readable())
+		return;
+	mutex_lock(&entry_lock);
+	flags = entry_marks(ref);
+	if (flags && entry_version == 1) {
+		/* Xen changes its marks at the same time, also on a CPU that is not ours. */
+		now = READ_ONCE(*flags);
+		do {
+			seen = now;
+			now = sync_cmpxchg(flags, seen, seen & ~GTF_type_mask);
+		} while (now != seen);
+	}
+	mutex_unlock(&entry_lock);
 }
 
 void entry_exit(void)
@@ -136,6 +175,10 @@ void entry_exit(void)
 }
 
 #else /* !CONFIG_XEN_PV */
+
+void entry_refuse_maps(grant_ref_t ref)
+{
+}
 
 int entry_in_use(grant_ref_t ref)
 {

@@ -102,10 +102,9 @@ static void grant_finish(struct grant *g)
 }
 
 /*
- * Gives back every reference that the other domain does not map right now.  It may
- * map another one in the next instant: a busy version 1 entry stays valid, so a
- * guest that goes on mapping keeps its grant.  True when all are free; @g is then
- * only valid if the caller holds a reference of its own.
+ * Gives back every reference that the other domain does not map right now, and sees
+ * to it that the others cannot be mapped again, where entry.c can.  True when all are
+ * free; @g is then only valid if the caller holds a reference of its own.
  */
 static bool grant_try_end(struct grant *g)
 {
@@ -113,8 +112,10 @@ static bool grant_try_end(struct grant *g)
 
 	lockdep_assert_held(&grants_lock);
 	for_each_set_bit(i, g->held, g->nr_refs) {
-		if (!gnttab_try_end_foreign_access(g->first_ref + i))
+		if (!gnttab_try_end_foreign_access(g->first_ref + i)) {
+			entry_refuse_maps(g->first_ref + i);
 			continue;
+		}
 		clear_bit(i, g->held);
 		g->nr_held--;
 		nr_refs--;

@@ -35,6 +35,7 @@ static void fill_entry(const struct grant *g, struct iomemgrant_entry *e)
 	memcpy(e->uuid, g->uuid.b, sizeof(e->uuid));
 	e->age = ktime_get_boottime_ns() - g->made;
 	e->cache = g->cache;
+	e->changes = g->ending && !entry_refusable() ? IOMEMGRANT_CHANGED_MAPPABLE : 0;
 	grant_label_copy(g, e->label);
 }
 

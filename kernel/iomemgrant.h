@@ -72,6 +72,10 @@ int probe_gnttab_size(u32 *frames, u32 *max_frames);
 bool entry_readable(void);
 /* 1: Xen marks the entry as in use, 0: it does not, negative: cannot tell. */
 int entry_in_use(grant_ref_t ref);
+/* False: what entry_refuse_maps() does has no effect. */
+bool entry_refusable(void);
+/* @ref, which is in use and is to end, cannot be mapped again once it is given back. */
+void entry_refuse_maps(grant_ref_t ref);
 void entry_exit(void);
 
 /* ----------------------------------------------------------------- grant.c */

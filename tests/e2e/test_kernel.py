@@ -235,6 +235,21 @@ def test_busy_grant_is_ending_and_ends_when_its_guest_dies(bench, kind, granter)
     assert granter.list() == []
 
 
+def test_guest_cannot_map_again_what_is_ending(bench, guest):
+    made, first = bench.dom0(f"iomem-ktest grant {guest.domid} {bench.shm} 2 0 {4 * PAGE}").check().out.split()[:2]
+    face = f"/sys/class/iomemgrant/grant{made}"
+    guest.run("modprobe xen_iomemgrant; rm -f /run/go").check()
+    program = guest.start(f"iomem-ktest remap {first} 4 /run/go")
+    program.wait_for_output("the first map")
+    assert bench.dom0(f"iomem-ktest end {made}").out == "Device or resource busy state=2\n"
+    # The module looks once in two seconds by now, which leaves the guest time to map again.
+    time.sleep(3)
+    assert entries(bench)[int(made)]["mapped"] == "4"
+    guest.run("touch /run/go").check()
+    assert program.wait() == 0, program.output()
+    wait_until(lambda: bench.dom0(f"test -e {face}").rc == 1)
+
+
 def test_guest_unbinds_and_unloads_under_a_grant(bench, guest, granter):
     grant = granter.grant(guest, f"{bench.shm}/2@0+4K")
     holder = guest.start(f"iomem-probe hold {node(grant)} 4096")

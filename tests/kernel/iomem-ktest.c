@@ -13,6 +13,8 @@
  *	iomem-ktest fuzz DOMID BDF BAR CALLS SEED
  *	iomem-ktest guest FIRST-REF NR EXPECTED	cases of the mapping half; EXPECTED is the
  *						first 32 bit word of the first page
+ *	iomem-ktest remap FIRST-REF NR GO	maps; when the file GO exists, unmaps and tries to
+ *						map again
  *	iomem-ktest node PATH LENGTH		cases of a device node
  *	iomem-ktest kcore			reads the module's areas of kernel memory
  *
@@ -177,6 +179,10 @@ int main(int argc, char **argv)
 		return do_end(argv[2], argc > 3);
 	if (!strcmp(verb, "guest") && argc == 5) {
 		map_cases(atoi(argv[2]), atoi(argv[3]), strtoul(argv[4], NULL, 0));
+		return finish();
+	}
+	if (!strcmp(verb, "remap") && argc == 5) {
+		remap_cases(atoi(argv[2]), atoi(argv[3]), argv[4]);
 		return finish();
 	}
 	if (!strcmp(verb, "node") && argc == 4) {

@@ -60,6 +60,7 @@ int fuzz_cases(const struct target *t, unsigned long calls, unsigned int seed);
 
 /* ktest_map.c: in a guest, with references that dom0 granted */
 void map_cases(uint32_t first_ref, uint32_t nr, uint32_t expected);
+void remap_cases(uint32_t first_ref, uint32_t nr, const char *go);
 void node_cases(const char *node, uint64_t length);
 
 /* ktest_kcore.c: in either, while the module has address ranges of its own */

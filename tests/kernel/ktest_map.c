@@ -225,6 +225,35 @@ void map_cases(uint32_t first, uint32_t nr, uint32_t expected)
 	close(fd);
 }
 
+/*
+ * Maps references, gives them back when the file @go exists, and tries for three seconds
+ * to map them again: the granter has asked for their end meanwhile.
+ */
+void remap_cases(uint32_t first, uint32_t nr, const char *go)
+{
+	struct iomemgrant_map m;
+	int fd = open_device(), rc, tries, mapped = 0;
+
+	rc = map_refs(fd, &m, first, nr);
+	CHECK_ERRNO("remap: the first map", rc, 0);
+	if (rc)
+		return;
+	while (access(go, F_OK))
+		usleep(10000);
+	CHECK_ERRNO("remap: unmap", unmap(fd, m.id), 0);
+	for (tries = 0; tries < 300; tries++) {
+		rc = map_refs(fd, &m, first, nr);
+		if (!rc) {
+			mapped++;
+			unmap(fd, m.id);
+		}
+		usleep(10000);
+	}
+	printf("     remap: %d of %d tries to map again succeeded\n", mapped, tries);
+	CHECK("remap: what is ending cannot be mapped again", !mapped);
+	close(fd);
+}
+
 void node_cases(const char *node, uint64_t length)
 {
 	int fd = open(node, O_RDWR | O_CLOEXEC);

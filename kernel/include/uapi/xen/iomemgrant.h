@@ -191,6 +191,11 @@ struct iomemgrant_grant {
 #define IOMEMGRANT_CHANGED_DECODE_OFF	(1U << 1) /* memory decoding is off */
 #define IOMEMGRANT_CHANGED_NOT_D0	(1U << 2) /* the device is in a sleeping state */
 #define IOMEMGRANT_CHANGED_BAR_REGISTER	(1U << 3) /* the BAR's register has another address */
+/*
+ * The grant is ENDING, and a guest that unmaps a page can map it again: the module of a
+ * translated domain cannot write an entry of a version 1 table.
+ */
+#define IOMEMGRANT_CHANGED_MAPPABLE	(1U << 4)
 
 /* Values of iomemgrant_end.flags. */
 #define IOMEMGRANT_END_WAIT	(1U << 0) /* END: sleep until ended or a signal */
