@@ -7,6 +7,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/poll.h>
+#include <linux/security.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -43,7 +44,8 @@ static long do_info(struct iomemgrant_info *info)
 	info->caps = (xen_initial_domain() ? IOMEMGRANT_CAP_GRANT : 0) |
 		     (probe_iomem_map() ? IOMEMGRANT_CAP_HYPERVISOR : 0) |
 		     (probe_translated() ? IOMEMGRANT_CAP_TRANSLATED : 0) |
-		     (xen_initial_domain() && entry_readable() ? IOMEMGRANT_CAP_MAPPED_COUNT : 0);
+		     (xen_initial_domain() && entry_readable() ? IOMEMGRANT_CAP_MAPPED_COUNT : 0) |
+		     (security_locked_down(LOCKDOWN_PCI_ACCESS) ? IOMEMGRANT_CAP_LOCKED_DOWN : 0);
 	info->gnttab_version = probe_gnttab_version();
 	info->max_pages = iomemgrant_max_pages;
 	info->max_refs = iomemgrant_max_refs;
@@ -103,7 +105,7 @@ static long do_map(struct iomemgrant_file *owner, struct iomemgrant_map *rq)
 		return -EINVAL;
 	if (rq->nr_refs > iomemgrant_max_pages)
 		return -EFBIG;
-	if (!capable(CAP_SYS_RAWIO))
+	if (!capable(CAP_SYS_RAWIO) || security_locked_down(LOCKDOWN_PCI_ACCESS))
 		return -EPERM;
 	request.refs = kvmalloc_array(rq->nr_refs, sizeof(u32), GFP_KERNEL);
 	if (!request.refs)

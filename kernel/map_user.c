@@ -4,6 +4,7 @@
  * ordinary memory would allow to be copied, moved or inherited.
  */
 #include <linux/mm.h>
+#include <linux/security.h>
 
 #include "iomemgrant.h"
 
@@ -75,6 +76,9 @@ int map_mmap(struct iomem_map *map, struct vm_area_struct *vma, unsigned long fi
 	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 	if (vma->vm_flags & VM_EXEC)
+		return -EPERM;
+	/* As for the BARs of this guest's own devices. */
+	if (security_locked_down(LOCKDOWN_PCI_ACCESS))
 		return -EPERM;
 	if (first > map->nr || nr > map->nr - first)
 		return -EINVAL;

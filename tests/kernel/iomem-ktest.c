@@ -91,13 +91,14 @@ static int do_info(void)
 		perror("INFO");
 		return 1;
 	}
-	printf("api=%u grant=%d hypervisor=%d translated=%d mapped-count=%d gnttab=%u "
+	printf("api=%u grant=%d hypervisor=%d translated=%d mapped-count=%d locked-down=%d gnttab=%u "
 	       "max-pages=%u max-refs=%u refs=%u grants=%u frames=%u max-frames=%u headroom=%u "
 	       "refs-per-frame=%u refs-left=%u\n",
 	       info.api_version, !!(info.caps & IOMEMGRANT_CAP_GRANT),
 	       !!(info.caps & IOMEMGRANT_CAP_HYPERVISOR),
 	       !!(info.caps & IOMEMGRANT_CAP_TRANSLATED),
-	       !!(info.caps & IOMEMGRANT_CAP_MAPPED_COUNT), info.gnttab_version, info.max_pages,
+	       !!(info.caps & IOMEMGRANT_CAP_MAPPED_COUNT),
+	       !!(info.caps & IOMEMGRANT_CAP_LOCKED_DOWN), info.gnttab_version, info.max_pages,
 	       info.max_refs, info.nr_refs, info.nr_grants, info.frames, info.max_frames,
 	       info.headroom, info.refs_per_frame, info.refs_left);
 	return 0;

@@ -33,6 +33,7 @@
 #define IOMEMGRANT_CAP_HYPERVISOR	(1U << 1) /* Xen accepts GNTMAP_iomem_map */
 #define IOMEMGRANT_CAP_TRANSLATED	(1U << 2) /* this domain is HVM or PVH */
 #define IOMEMGRANT_CAP_MAPPED_COUNT	(1U << 3) /* nr_mapped below is Xen's word */
+#define IOMEMGRANT_CAP_LOCKED_DOWN	(1U << 4) /* lockdown forbids GRANT, MAP and mmap() */
 
 /**
  * struct iomemgrant_info - what this module and hypervisor can do
@@ -338,7 +339,7 @@ struct iomemgrant_entry {
  * EADDRNOTAVAIL the reference does not name MMIO; ESRCH no such domain; EADDRINUSE @gfn is
  * taken; ENOENT bad reference; EBUSY entry in use another way; EFBIG more than
  * max_pages; ENOSPC Xen has no handle or memory left, or 4095 mappings exist or still
- * have an mmap(); EPERM no CAP_SYS_RAWIO; EIO any other status of Xen; EINVAL; ENOMEM;
+ * have an mmap(); EPERM no CAP_SYS_RAWIO, or kernel locked down; EIO any other status of Xen; EINVAL; ENOMEM;
  * EFAULT.
  */
 struct iomemgrant_map {
