@@ -71,49 +71,67 @@ static const char *errno_name(int err)
 	}
 }
 
-/* Writes @key and, unless NULL, @key2 into our directory if that still exists. */
-static int fe_write(struct frontend *fe, const char *key, const char *value,
-		    const char *key2, const char *value2)
+/* One node of our directory. */
+struct fe_node {
+	const char *key;
+	const char *value;
+};
+
+/* Writes the nodes, the last of which has no key, into our directory if that still exists. */
+static int fe_write(struct frontend *fe, const struct fe_node *nodes)
 {
 	const char *dir = fe->dev->nodename;
 	struct xenbus_transaction xbt;
-	int rc, tries;
+	const struct fe_node *n;
+	int rc;
 
-	for (tries = 0; tries < 50; tries++) {
+	do {
 		rc = xenbus_transaction_start(&xbt);
 		if (rc)
 			return rc;
 		rc = xenbus_exists(xbt, dir, "state") ? 0 : -ENOENT;
-		rc = rc ?: xenbus_write(xbt, dir, key, value);
-		if (!rc && key2)
-			rc = xenbus_write(xbt, dir, key2, value2);
+		for (n = nodes; !rc && n->key; n++)
+			rc = xenbus_write(xbt, dir, n->key, n->value);
 		if (rc) {
 			xenbus_transaction_end(xbt, 1);
 			return rc;
 		}
 		rc = xenbus_transaction_end(xbt, 0);
-		if (rc != -EAGAIN)
-			return rc;
-	}
+	} while (rc == -EAGAIN);
 	return rc;
 }
 
-static void fe_write_pages(struct frontend *fe, u32 nr)
-{
-	char text[12];
+static const struct fe_node no_pages[] = { { "mapped-pages", "0" }, {} };
 
-	snprintf(text, sizeof(text), "%u", nr);
-	/* Who withdrew the offer does not wait for this. */
-	(void)fe_write(fe, "mapped-pages", text, "protocol", "1");
+/*
+ * Tells the granter our state and how many pages are mapped.  This is one transaction
+ * with all of it, where xenbus_switch_state() would need one of its own.  The granter
+ * that has withdrawn the offer does not wait for it.
+ */
+static void fe_switch(struct frontend *fe, enum xenbus_state state, u32 nr)
+{
+	char pages[12], number[4];
+	const struct fe_node nodes[] = {
+		{ "mapped-pages", pages },
+		{ "state", number },
+		{ nr ? "protocol" : NULL, "1" },
+		{}
+	};
+
+	snprintf(pages, sizeof(pages), "%u", nr);
+	snprintf(number, sizeof(number), "%d", state);
+	if (!fe_write(fe, nodes))
+		fe->dev->state = state;
 }
 
 static void fe_write_error(struct frontend *fe, int err, const char *what)
 {
 	char text[ERROR_TEXT_MAX];
+	const struct fe_node nodes[] = { { "error", text }, {} };
 
 	snprintf(text, sizeof(text), "%s %s", errno_name(err), what);
 	dev_warn(&fe->dev->dev, "not mapped: %s\n", text);
-	(void)fe_write(fe, "error", text, NULL, NULL);
+	(void)fe_write(fe, nodes);
 }
 
 /* --------------------------------------------------------------- state changes */
@@ -122,15 +140,11 @@ static void fe_write_error(struct frontend *fe, int err, const char *what)
 static int fe_drop_map(struct frontend *fe)
 {
 	struct iomem_map *map = fe->map;
-	int rc;
 
 	lockdep_assert_held(&fe->lock);
 	fe->map = NULL;
 	map_forget_notify(map);
-	rc = map_retire(map);
-	if (!rc)
-		fe_write_pages(fe, 0);
-	return rc;
+	return map_retire(map);
 }
 
 /* Unmaps and says so; if Xen is not done, the work comes back here. */
@@ -144,10 +158,9 @@ static void fe_close(struct frontend *fe)
 	}
 	if (fe->map)
 		fe_drop_map(fe);
-	else if (fe->closing)
-		fe_write_pages(fe, 0);
 	fe->closing = false;
-	xenbus_switch_state(fe->dev, XenbusStateClosed);
+	if (fe->dev->state != XenbusStateClosed)
+		fe_switch(fe, XenbusStateClosed, 0);
 }
 
 static void fe_fail(struct frontend *fe, int err, const char *what)
@@ -195,8 +208,7 @@ static void fe_connect(struct frontend *fe)
 	}
 	/* Of an offer before this one.  Mostly there is none. */
 	(void)xenbus_rm(XBT_NIL, fe->dev->nodename, "error");
-	fe_write_pages(fe, fe->map->nr);
-	xenbus_switch_state(fe->dev, XenbusStateConnected);
+	fe_switch(fe, XenbusStateConnected, fe->map->nr);
 }
 
 static void fe_otherend_changed(struct xenbus_device *dev, enum xenbus_state state)
@@ -232,6 +244,7 @@ static void fe_work(struct work_struct *work)
 		switch (READ_ONCE(fe->map->state)) {
 		case MAP_STALE:
 			fe_drop_map(fe);
+			(void)fe_write(fe, no_pages);
 			break;
 		case MAP_REVOKED:
 		case MAP_ZOMBIE:
@@ -295,7 +308,7 @@ static void fe_remove(struct xenbus_device *dev)
 	mutex_unlock(&fe->lock);
 	cancel_delayed_work_sync(&fe->work);
 	if (given_back)
-		xenbus_switch_state(dev, XenbusStateInitialising);
+		fe_switch(fe, XenbusStateInitialising, 0);
 	dev_set_drvdata(&dev->dev, NULL);
 	kfree(fe);
 }
