@@ -69,6 +69,17 @@ TEST_F(XenStoreContract, an_absent_or_childless_node_has_an_empty_directory)
 	EXPECT_EQ(store.directory(path("absent")), Names{});
 }
 
+TEST_F(XenStoreContract, removing_takes_what_is_below_and_what_is_not_there_is_no_error)
+{
+	store.write(path("a/b/c"), "1");
+	store.write(path("a/d"), "2");
+	store.remove(path("a/b"));
+	EXPECT_EQ(store.directory(path("a")), Names{"d"});
+	EXPECT_EQ(other.read(path("a/b/c")), std::nullopt);
+	store.remove(path("a/b"));
+	store.remove(path("absent/below"));
+}
+
 TEST_F(XenStoreContract, a_transaction_is_seen_as_a_whole_or_not_at_all)
 {
 	store.write(path("a"), "old");

@@ -52,7 +52,13 @@ public:
 		fire(path);
 	}
 
-	/// The node and everything below it.
+	void remove(const std::string& path) override
+	{
+		interfere("remove " + path);
+		erase(path);
+	}
+
+	/// As remove(), but by another than the one under test.
 	void erase(const std::string& path)
 	{
 		const auto gone = [&](const auto& node) { return is_below(node.first, path); };

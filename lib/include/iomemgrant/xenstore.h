@@ -69,6 +69,8 @@ public:
 	/// Names of the children; empty when there are none or no such node.
 	virtual std::vector<std::string> directory(const std::string& path) = 0;
 	virtual void write(const std::string& path, const std::string& value) = 0;
+	/// Removes the node and everything below it; no error when it is not there.
+	virtual void remove(const std::string& path) = 0;
 	virtual NodePermissions permissions(const std::string& path) = 0;
 	/// Dom0 alone may ask; the domain without privilege is @domid.
 	virtual XenStoreQuota quota(Domid domid) = 0;

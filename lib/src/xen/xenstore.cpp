@@ -260,6 +260,8 @@ public:
 		requests_.write(path, value);
 	}
 
+	void remove(const std::string& path) override { requests_.remove(path); }
+
 	NodePermissions permissions(const std::string& path) override
 	{
 		const auto what = fmt::format("read permissions of XenStore node {}", path);
