@@ -182,9 +182,14 @@ std::string PublicationPath::frontends(Domid grantee)
 	return home(grantee, "device/iomem");
 }
 
+std::string PublicationPath::name() const
+{
+	return fmt::format("{}", id_.value());
+}
+
 std::string PublicationPath::backend() const
 {
-	return fmt::format("{}/{}", backends(granter_, grantee_), id_.value());
+	return fmt::format("{}/{}", backends(granter_, grantee_), name());
 }
 
 std::string PublicationPath::backend(std::string_view key) const
@@ -194,7 +199,7 @@ std::string PublicationPath::backend(std::string_view key) const
 
 std::string PublicationPath::frontend() const
 {
-	return fmt::format("{}/{}", frontends(grantee_), id_.value());
+	return fmt::format("{}/{}", frontends(grantee_), name());
 }
 
 std::string PublicationPath::frontend(std::string_view key) const

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <iomemgrant/publisher.h>
 
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <set>
+
 #include <fmt/format.h>
 
 #include <iomemgrant/error.h>
@@ -39,56 +44,82 @@ void require_label_free(XenStoreTransaction& transaction, const PublicationPath&
 	}
 }
 
-void require_still_true(XenStoreTransaction& transaction, const PublicationPath& path,
-	const Publication& publication)
+using Names = std::set<std::string>;
+
+Names children(XenStoreTransaction& transaction, const std::string& directory)
+{
+	const auto names = transaction.directory(directory);
+	return {names.begin(), names.end()};
+}
+
+/// The publications that a grantee has of a granter, and all its frontends.
+struct Before {
+	Names backends;
+	Names frontends;
+};
+
+// The domain was looked at before, but only in the transaction can no other change it any more.
+Before prepare(XenStoreTransaction& transaction, Domid granter, Domid grantee)
 {
 	// Writing would bring the tree of a domain that has died back to life.
-	if (!transaction.read(PublicationPath::home(path.grantee())))
-		throw Error(kind::no_domain, fmt::format("domain {} is gone", path.grantee().value()));
-	if (publication.label)
-		require_label_free(transaction, path, publication.uuid, *publication.label);
+	if (!transaction.read(PublicationPath::home(grantee)))
+		throw Error(kind::no_domain, fmt::format("domain {} is gone", grantee.value()));
+	const auto directory = PublicationPath::backends(granter, grantee);
+	Before before{children(transaction, directory),
+		children(transaction, PublicationPath::frontends(grantee))};
+	// Children inherit, so this settles the permissions of all backends.
+	transaction.make_directory(directory, {{granter, Access::none}, {grantee, Access::read}});
+	return before;
 }
 
 void publish_one(XenStoreTransaction& transaction, const PublicationPath& path,
-	const Publication& publication)
+	const Publication& publication, const Before& before)
 {
-	const auto granter = path.granter();
-	const auto grantee = path.grantee();
-	// Children inherit, so one request per directory settles the permissions of all nodes.
-	const NodePermissions backend = {{granter, Access::none}, {grantee, Access::read}};
-	const NodePermissions frontend = {{grantee, Access::none}, {granter, Access::read}};
-
-	require_still_true(transaction, path, publication);
+	if (publication.label)
+		require_label_free(transaction, path, publication.uuid, *publication.label);
 	// What an earlier life of this id left must not mix with what we write.
-	transaction.remove(path.backend());
-	transaction.remove(path.frontend());
-	transaction.make_directory(PublicationPath::backends(granter, grantee), backend);
-	transaction.make_directory(path.backend(), backend);
-	transaction.make_directory(path.frontend(), frontend);
+	if (before.backends.contains(path.name()))
+		transaction.remove(path.backend());
+	if (before.frontends.contains(path.name()))
+		transaction.remove(path.frontend());
+	transaction.make_directory(
+		path.frontend(), {{path.grantee(), Access::none}, {path.granter(), Access::read}});
 	write_nodes(transaction, path.backend(), encode_backend(path, publication));
 	write_nodes(transaction, path.frontend(), encode_frontend(path));
 }
 
-void remove_if_empty(XenStoreTransaction& transaction, const std::string& path)
+bool remove_if_empty(XenStoreTransaction& transaction, const std::string& path)
 {
-	if (transaction.directory(path).empty())
+	const bool empty = transaction.directory(path).empty();
+	if (empty)
 		transaction.remove(path);
+	return empty;
 }
 
-void remove_empty_parents(XenStoreTransaction& transaction, Domid granter, Domid grantee)
+// A directory that is not empty keeps those above it, so the look ends there.  As libxl does,
+// `backend` goes with the last device of a backend domain.
+void remove_empty_backends(XenStoreTransaction& transaction, Domid granter)
 {
-	remove_if_empty(transaction, PublicationPath::frontends(grantee));
-	remove_if_empty(transaction, PublicationPath::backends(granter, grantee));
-	remove_if_empty(transaction, PublicationPath::backends(granter));
-	// As libxl does when the last device of a backend domain goes.
-	remove_if_empty(transaction, PublicationPath::home(granter, "backend"));
+	if (remove_if_empty(transaction, PublicationPath::backends(granter)))
+		(void)remove_if_empty(transaction, PublicationPath::home(granter, "backend"));
 }
 
-void withdraw_one(XenStoreTransaction& transaction, const PublicationPath& path)
+// Removes the children @names of @directory, and @directory itself when it has no other.  Returns
+// whether it did.
+bool remove_children(
+	XenStoreTransaction& transaction, const std::string& directory, const Names& names)
 {
-	transaction.remove(path.frontend());
-	transaction.remove(path.backend());
-	remove_empty_parents(transaction, path.granter(), path.grantee());
+	std::vector<std::string> ours;
+	const auto children = transaction.directory(directory);
+	std::ranges::copy_if(children, std::back_inserter(ours),
+		[&](const std::string& child) { return names.contains(child); });
+	if (ours.size() == children.size()) {
+		transaction.remove(directory);
+		return true;
+	}
+	for (const auto& name : ours)
+		transaction.remove(fmt::format("{}/{}", directory, name));
+	return false;
 }
 
 } // namespace
@@ -97,8 +128,14 @@ void publish(
 	XenStore& store, const std::vector<std::pair<PublicationPath, Publication>>& publications)
 {
 	store.transact([&](XenStoreTransaction& transaction) {
-		for (const auto& [path, publication] : publications)
-			publish_one(transaction, path, publication);
+		std::map<std::pair<Domid, Domid>, Before> before;
+		for (const auto& [path, publication] : publications) {
+			const std::pair domains{path.granter(), path.grantee()};
+			if (!before.contains(domains))
+				before[domains] =
+					prepare(transaction, path.granter(), path.grantee());
+			publish_one(transaction, path, publication, before[domains]);
+		}
 	});
 }
 
@@ -141,18 +178,33 @@ void fence(XenStore& store, const PublicationPath& path)
 
 void withdraw(XenStore& store, const std::vector<PublicationPath>& paths)
 {
-	if (paths.empty())
-		return;
-	store.transact([&](XenStoreTransaction& transaction) {
-		for (const auto& path : paths)
-			withdraw_one(transaction, path);
-	});
+	std::map<std::pair<Domid, Domid>, Names> names;
+	for (const auto& path : paths)
+		names[{path.granter(), path.grantee()}].insert(path.name());
+	for (const auto& [domains, ours] : names) {
+		const auto& [granter, grantee] = domains;
+		store.transact([&](XenStoreTransaction& transaction) {
+			(void)remove_children(
+				transaction, PublicationPath::frontends(grantee), ours);
+			if (remove_children(
+				    transaction, PublicationPath::backends(granter, grantee), ours))
+				remove_empty_backends(transaction, granter);
+		});
+	}
+}
+
+void withdraw_beside_others(XenStore& store, const PublicationPath& path)
+{
+	store.remove(path.frontend());
+	store.remove(path.backend());
 }
 
 void remove_empty_directories(XenStore& store, Domid granter, Domid grantee)
 {
 	store.transact([&](XenStoreTransaction& transaction) {
-		remove_empty_parents(transaction, granter, grantee);
+		(void)remove_if_empty(transaction, PublicationPath::frontends(grantee));
+		if (remove_if_empty(transaction, PublicationPath::backends(granter, grantee)))
+			remove_empty_backends(transaction, granter);
 	});
 }
 

@@ -50,6 +50,8 @@ public:
 	Domid grantee() const { return grantee_; }
 	GrantId id() const { return id_; }
 
+	/// <id>: what both directories of the publication are called.
+	std::string name() const;
 	/// /local/domain/<granter>/backend/iomem/<grantee>/<id>
 	std::string backend() const;
 	std::string backend(std::string_view key) const;

@@ -31,8 +31,12 @@ void announce_closing(XenStore& store, const PublicationPath& path);
 void fence(XenStore& store, const PublicationPath& path);
 
 /// Takes publications out of XenStore with every directory this leaves empty, so that the store
-/// is as it was before publish().  What is not there is no error.
+/// is as it was before publish(); those of one grantee go in one transaction.  A publication that
+/// is not there is no error.
 void withdraw(XenStore& store, const std::vector<PublicationPath>& paths);
+/// As withdraw(), with two requests in all, for a grantee that keeps other publications: the
+/// directories above stay, empty or not.
+void withdraw_beside_others(XenStore& store, const PublicationPath& path);
 
 /// Removes the directories above the publications of one grantee, those that are empty.
 void remove_empty_directories(XenStore& store, Domid granter, Domid grantee);
