@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -76,9 +77,46 @@ struct Candidates {
 	std::optional<Error> no_xenstore;
 };
 
+// Adds what a revocation needs of XenStore to a grant that the kernel has: the name of its guest,
+// and whether it is published.
+void complete(GrantStatus& status, Host& host, Domains& domains)
+{
+	if (const auto domain = domains.find(status.grant.domid); domain && status.domain_alive)
+		status.domain.name = domain->name;
+	status.label = status.grant.label;
+	status.cache = status.grant.cache;
+	const auto state = host.store.read(status.path(host.self).backend("state"));
+	status.published = state.has_value();
+	status.backend_state = decode_state(state);
+}
+
+// The grants that are named, if the kernel knows them all: then no other is looked at.
+std::optional<std::vector<GrantStatus>> find_named(
+	const std::vector<GrantName>& names, Host& host, Domains& domains)
+{
+	const auto known = take_kernel_inventory(host);
+	std::vector<GrantStatus> grants;
+	try {
+		for (const auto& name : names)
+			grants.push_back(select(known, name, domains));
+	} catch (const Error& error) {
+		if (error.kind() != kind::no_grant && error.kind() != kind::ambiguous_grant)
+			throw;
+		// XenStore may know more, or tells better what is meant.
+		return std::nullopt;
+	}
+	for (auto& status : grants)
+		complete(status, host, domains);
+	return grants;
+}
+
 Candidates candidates(const RevokeCommand& command, Host& host, Domains& domains)
 {
 	try {
+		if (!command.names.empty()) {
+			if (auto named = find_named(command.names, host, domains))
+				return {std::move(*named), std::nullopt};
+		}
 		return {take_inventory(host, domains), std::nullopt};
 	} catch (const Error& error) {
 		// Ending what the kernel grants needs no XenStore.
@@ -178,47 +216,46 @@ std::string line_of(const Item& item, bool dry_run)
 	return line;
 }
 
-int run_revoke(const RevokeCommand& command, Machine& machine, Output& output)
+// Revokes what was found, all of it at once, and notes in each item how that went.
+void revoke(std::vector<Item>& items, const RevokeCommand& command, Host& host, Output& output)
 {
-	auto& host = machine.host();
-	auto items = choose(command, host);
-	// A single one fails like any other command; of several each tells its own end.
-	if (items.size() == 1 && items[0].error)
-		throw *items[0].error;
-	Revoker revoker(host);
+	std::vector<GrantStatus> grants;
+	std::vector<Item*> found;
+	for (auto& item : items) {
+		if (item.error || !item.status)
+			continue;
+		if (const auto& other = item.status->other_device)
+			output.warning(device_changed(item.status->grant, *other).what());
+		grants.push_back(*item.status);
+		found.push_back(&item);
+	}
+	if (command.dry_run)
+		return;
 	RevokeOptions options;
 	options.limit = command.limit;
 	options.force = command.force;
 	options.warn = [&output](const std::string& text) { output.warning(text); };
-	std::optional<Error> stopped;
-	for (auto& item : items) {
-		if (item.error) {
+	const auto results = Revoker(host).revoke(grants, options);
+	for (std::size_t i = 0; i < found.size(); i++) {
+		found[i]->rung = results[i].rung;
+		found[i]->error = results[i].error;
+	}
+}
+
+int run_revoke(const RevokeCommand& command, Machine& machine, Output& output)
+{
+	auto& host = machine.host();
+	auto items = choose(command, host);
+	revoke(items, command, host, output);
+	// A single one fails like any other command; of several each tells its own end.
+	if (items.size() == 1 && items[0].error)
+		throw *items[0].error;
+	for (const auto& item : items) {
+		if (item.error)
 			output.complain(*item.error);
-			continue;
-		}
-		if (!item.status)
-			continue;
-		if (stopped) {
-			item.error = stopped;
-			continue;
-		}
-		if (const auto& other = item.status->other_device)
-			output.warning(device_changed(item.status->grant, *other).what());
-		try {
-			if (!command.dry_run)
-				item.rung = revoker.revoke(*item.status, options);
-		} catch (const Error& error) {
-			if (items.size() == 1)
-				throw;
-			item.error = error;
-			output.complain(error);
-			if (error.kind() == kind::interrupted)
-				stopped = Error(kind::interrupted, "interrupted before its turn");
-			continue;
-		}
-		if (output.quiet())
+		else if (item.status && output.quiet())
 			output.line(item.name.str());
-		else
+		else if (item.status)
 			output.line(line_of(item, command.dry_run));
 	}
 	return report(items, command.dry_run, output);

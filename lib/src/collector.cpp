@@ -210,7 +210,7 @@ Remains::Result Collector::end(const GrantStatus& status)
 	if (status.domain_alive && status.published) {
 		host_.trace(fmt::format("{}: asking {} to let go", status.grant.id.str(),
 			describe(status.domain)));
-		announce_closing(host_.store, path);
+		(void)announce_closing(host_.store, path, status.backend_state);
 	}
 	host_.trace(fmt::format("{}: ending it", status.grant.id.str()));
 	try {

@@ -14,8 +14,15 @@ namespace iomemgrant
 namespace
 {
 
-// How long a guest that has mapped pages may take to give them back when a grant is rolled back.
+// How long guests that have mapped pages may take to give them back when a command is rolled back.
 constexpr std::chrono::milliseconds rollback_limit{2000};
+
+std::string not_taken_back(GrantId id, const Error& error)
+{
+	if (error.kind() == kind::still_mapped)
+		return fmt::format("{} is still mapped and ends when the guest lets go", id.str());
+	return fmt::format("{} could not be taken back ({})", id.str(), error.what());
+}
 
 } // namespace
 
@@ -42,24 +49,38 @@ std::string_view PendingGrants::fate(GrantId id) const
 std::vector<std::string> PendingGrants::roll_back()
 {
 	std::vector<std::string> leftovers;
+	std::vector<GrantStatus> left;
 	for (const auto& grant : std::exchange(grants_, {})) {
+		host_.trace(fmt::format("{}: rolling back", grant.id.str()));
 		try {
-			take_back(grant);
+			// A guest that was not told has nothing to give back.
+			if (!published_ && host_.device.end(grant.id) == GrantDevice::Ended::yes)
+				continue;
+			left.push_back(as_granted(grant));
 		} catch (const Error& error) {
-			leftovers.push_back(error.kind() == kind::still_mapped
-					? fmt::format("{} is still mapped and ends when the "
-						      "guest lets go",
-						  grant.id.str())
-					: fmt::format("{} could not be taken back ({})",
-						  grant.id.str(), error.what()));
+			leftovers.push_back(not_taken_back(grant.id, error));
 		}
+	}
+	// The user's wish to stop has been heard; it must not stop the cleaning up too.
+	Host patient = host_;
+	patient.checkpoint = [] {};
+	// The record says that the grant was refused, once.
+	patient.audit = [](const AuditEntry&) {};
+	RevokeOptions options;
+	options.limit = rollback_limit;
+	const auto results = Revoker(patient).revoke(left, options);
+	for (std::size_t i = 0; i < left.size(); i++) {
+		if (!results[i].error)
+			continue;
+		if (results[i].error->kind() != kind::still_mapped)
+			end_regardless(left[i].grant.id);
+		leftovers.push_back(not_taken_back(left[i].grant.id, *results[i].error));
 	}
 	return leftovers;
 }
 
-void PendingGrants::take_back(const Grant& grant)
+GrantStatus PendingGrants::as_granted(const Grant& grant) const
 {
-	host_.trace(fmt::format("{}: rolling back", grant.id.str()));
 	GrantStatus status;
 	status.grant = grant;
 	status.in_kernel = true;
@@ -67,24 +88,7 @@ void PendingGrants::take_back(const Grant& grant)
 	status.domain.uuid = grant.uuid;
 	status.domain_alive = true;
 	status.published = published_;
-	// The user's wish to stop has been heard; it must not stop the cleaning up too.
-	Host patient = host_;
-	patient.checkpoint = [] {};
-	// What is recorded is that the grant was refused, once.
-	patient.audit = [](const AuditEntry&) {};
-	if (!published_) {
-		if (host_.device.end(grant.id) == GrantDevice::Ended::yes)
-			return;
-	}
-	try {
-		RevokeOptions options;
-		options.limit = rollback_limit;
-		(void)Revoker(patient).revoke(status, options);
-	} catch (const Error& error) {
-		if (error.kind() != kind::still_mapped)
-			end_regardless(grant.id);
-		throw;
-	}
+	return status;
 }
 
 // XenStore is out of reach; that is no reason for the kernel to go on granting.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <iomemgrant/grant.h>
+#include <iomemgrant/grant_status.h>
 #include <iomemgrant/host.h>
 #include <iomemgrant/publication.h>
 
@@ -38,7 +39,7 @@ public:
 	std::vector<std::string> roll_back();
 
 private:
-	void take_back(const Grant& grant);
+	GrantStatus as_granted(const Grant& grant) const;
 	void end_regardless(GrantId id);
 
 	Host& host_;

@@ -153,16 +153,18 @@ void set_label(
 	});
 }
 
-void announce_closing(XenStore& store, const PublicationPath& path)
+bool announce_closing(XenStore& store, const PublicationPath& path, XenbusState seen)
 {
-	store.transact([&](XenStoreTransaction& transaction) {
-		// Writing would bring a removed directory back to life.
-		const auto state = transaction.read(path.backend("state"));
-		if (!state || decode_state(state) == XenbusState::closing ||
-			decode_state(state) == XenbusState::closed)
-			return;
-		transaction.write(path.backend("state"), encode_state(XenbusState::closing));
-	});
+	auto state = seen;
+	if (state == XenbusState::unknown) {
+		const auto now = store.read(path.backend("state"));
+		if (!now)
+			return false;
+		state = decode_state(now);
+	}
+	if (state != XenbusState::closing && state != XenbusState::closed)
+		store.write(path.backend("state"), encode_state(XenbusState::closing));
+	return true;
 }
 
 void fence(XenStore& store, const PublicationPath& path)

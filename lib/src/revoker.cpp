@@ -2,11 +2,16 @@
 #include <iomemgrant/revoker.h>
 
 #include <algorithm>
+#include <map>
+#include <memory>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include <iomemgrant/publisher.h>
+
+#include "force.h"
+#include "look.h"
 
 namespace iomemgrant
 {
@@ -16,313 +21,372 @@ namespace
 
 using std::chrono::milliseconds;
 
-// Xen's count may drop without any XenStore event, so nobody sleeps longer than this at a time.
+// Xen's count may drop without any XenStore event, so no sleep is longer than this.
 constexpr milliseconds longest_nap{250};
-// How long Xen may take to tear down a domain that the toolstack has destroyed.
+// How long Xen may take to tear down the domains that the toolstack has destroyed.
 constexpr milliseconds destroy_limit{60000};
 
-// What is said of a grant that the kernel has ended without XenStore.
-const std::pair<std::string, std::string> ended_alone{"ended", "true"};
-
-std::string seconds(milliseconds limit)
+// These stop the whole revocation, not that of one grant.
+bool concerns_all(const Error& error)
 {
-	return fmt::format("{:g}s", static_cast<double>(limit.count()) / 1000);
+	return error.kind() == kind::no_xenstore || error.kind() == kind::interrupted;
 }
 
-// What a mapping consists of, and why a fence leaves it where it is.
-std::string_view leftovers(DomainType type)
-{
-	return type == DomainType::pv ? "its page table entries stay" : "its physmap entries stay";
-}
+/// One grant on its way down the ladder.
+struct Item {
+	enum class Stage {
+		untouched,
+		asked, ///< the guest has been asked, or there is none to ask
+		ended, ///< in the kernel; XenStore may still have it
+		done,  ///< withdrawn, or failed
+	};
 
-} // namespace
+	explicit Item(const GrantStatus& grant) : status(grant) {}
 
-std::string_view to_string(Rung rung)
+	const GrantStatus& status;
+	Stage stage = Stage::untouched;
+	bool published = false;
+	/// The guest was seen to have taken the offer.
+	bool held = false;
+	Revocation result;
+};
+
+/// One call of Revoker::revoke().  The order of its steps matters when it is killed in between:
+/// what asks the guest comes before what ends the grant, and the publication goes last, so that
+/// the next revocation finds what is left.
+class Descent
 {
-	switch (rung) {
-	case Rung::cooperative:
-		return "cooperative";
-	case Rung::fence:
-		return "fence";
-	case Rung::disable_decode:
-		return "disable-decode";
-	case Rung::destroy_domain:
-		return "destroy-domain";
+public:
+	Descent(Host& host, const std::vector<GrantStatus>& grants, const RevokeOptions& options)
+		: host_(host), options_(options), items_(grants.begin(), grants.end()),
+		  force_(host, options, grants)
+	{
 	}
-	return "unknown";
-}
 
-Rung parse_force(std::string_view text)
+	std::vector<Revocation> run();
+
+private:
+	using Stage = Item::Stage;
+
+	template <typename Step>
+	void each(Stage stage, Step step);
+	bool any(Stage stage) const;
+
+	void watch_guests();
+	void announce(Item& item);
+	void await();
+	bool holds(Item& item, Look& now);
+	void end(Item& item);
+	void force();
+	void await_death();
+	void withdraw_ended();
+	void withdraw_of(Domid grantee, const std::vector<Item*>& items);
+	void fail(Item& item, const Error& error);
+	Error end_alone(Item& item, const Error& no_xenstore);
+	void record(AuditEvent event, const Item& item, std::string_view result,
+		const std::string& what);
+
+	Host& host_;
+	const RevokeOptions& options_;
+	std::vector<Item> items_;
+	Force force_;
+	std::vector<std::unique_ptr<XenStoreWatch>> watches_;
+};
+
+std::vector<Revocation> Descent::run()
 {
-	for (const auto rung : {Rung::fence, Rung::disable_decode, Rung::destroy_domain}) {
-		if (text == to_string(rung))
-			return rung;
+	try {
+		watch_guests();
+		each(Stage::untouched, [this](Item& item) { announce(item); });
+		await();
+		withdraw_ended();
+		force();
+	} catch (const Error& error) {
+		for (auto& item : items_) {
+			if (item.stage == Stage::untouched || item.stage == Stage::asked)
+				fail(item, error);
+		}
 	}
-	throw Error(kind::usage,
-		fmt::format("--force: '{}' is not fence, disable-decode or destroy-domain", text));
+	withdraw_ended();
+	std::vector<Revocation> results;
+	for (auto& item : items_)
+		results.push_back(std::move(item.result));
+	return results;
 }
 
-std::optional<Rung> Revoker::revoke(const GrantStatus& status, const RevokeOptions& options)
+// Does @step with each grant that is at @stage.  Throws Error when it concerns all of them.
+template <typename Step>
+void Descent::each(Stage stage, Step step)
+{
+	for (auto& item : items_) {
+		if (item.stage != stage)
+			continue;
+		try {
+			step(item);
+		} catch (const Error& error) {
+			if (concerns_all(error))
+				throw;
+			fail(item, error);
+		}
+	}
+}
+
+bool Descent::any(Stage stage) const
+{
+	return std::ranges::any_of(items_, [&](const Item& item) { return item.stage == stage; });
+}
+
+// One watch for all grants of a guest, before any of them is asked back: any answer of the guest
+// wakes us.  Of a single grant the state is enough.
+void Descent::watch_guests()
 {
 	host_.checkpoint();
-	try {
-		const auto rung = climb(status, options);
-		record(AuditEvent::revoked, status, "revoked",
-			rung ? fmt::format("revoked, rung {}", to_string(*rung)) : "revoked");
-		return rung;
-	} catch (Error& error) {
-		// At the least the guest has been asked.
-		error.after_change();
-		const bool ended = std::ranges::find(error.details(), ended_alone) !=
-			error.details().end();
-		record(ended ? AuditEvent::revoked : AuditEvent::kept, status, error.kind().slug,
-			error.what());
-		throw;
+	std::map<Domid, std::vector<PublicationPath>> guests;
+	for (const auto& item : items_) {
+		if (item.status.in_kernel && item.status.domain_alive)
+			guests[item.status.grant.domid].push_back(item.status.path(host_.self));
 	}
+	for (const auto& [domid, paths] : guests)
+		watches_.push_back(
+			host_.store.watch(paths.size() == 1 ? paths[0].frontend("state")
+							    : PublicationPath::frontends(domid)));
 }
 
-std::optional<Rung> Revoker::climb(const GrantStatus& status, const RevokeOptions& options)
+void Descent::announce(Item& item)
 {
-	try {
-		return climb_with_guest(status, options);
-	} catch (const Error& error) {
-		if (error.kind() != kind::no_xenstore || !status.in_kernel)
-			throw;
-		throw end_alone(status, options, error);
-	}
-}
-
-// Nobody can be asked or told any more, which is no reason for the kernel to go on granting.
-Error Revoker::end_alone(
-	const GrantStatus& status, const RevokeOptions& options, const Error& no_xenstore)
-{
-	auto progress = end(status);
-	const bool cut_off =
-		progress == Progress::still_mapped && options.force == Rung::disable_decode;
-	if (cut_off)
-		progress = force(status, options);
-	const bool ended = progress == Progress::ended;
-	Error error(no_xenstore.kind(),
-		fmt::format("{}; {} {}", no_xenstore.what(), status.grant.id.str(),
-			ended     ? "is ended, what XenStore says of it stays"
-			: cut_off ? "is cut off, and ends when its pages are let go"
-				  : "ends when its pages are let go"),
-		no_xenstore.hint());
-	error.with("grant", status.grant.id.str());
-	if (ended)
-		error.with(ended_alone.first, ended_alone.second);
-	return error;
-}
-
-// The order matters to whoever is killed in between: what asks the guest comes before what ends
-// the grant, and the publication goes last, so that the next revocation finds what is left.
-std::optional<Rung> Revoker::climb_with_guest(
-	const GrantStatus& seen, const RevokeOptions& options)
-{
-	const auto path = seen.path(host_.self);
-	auto status = seen;
-	std::optional<Rung> rung;
-
-	// Whoever grants it may have published it since it was looked at.
-	status.published = seen.published || host_.store.read(path.backend("state"));
-	const bool held = status.in_kernel && holds(status);
-	if (status.published) {
-		host_.trace(fmt::format("{}: asking {} to let go", status.grant.id.str(),
-			describe(status.domain)));
-		announce_closing(host_.store, path);
-	}
-	if (status.in_kernel && ask(status, options.limit) == Progress::still_mapped) {
-		if (options.force == Rung::cooperative ||
-			force(status, options) == Progress::still_mapped)
-			throw still_mapped(status, options);
-		rung = options.force;
-	} else if (held && is_alive(status)) {
-		rung = Rung::cooperative;
-	}
+	const auto& status = item.status;
+	host_.checkpoint();
 	host_.trace(fmt::format(
-		"{}: ended; withdrawing it from XenStore", status.grant.id.str()));
-	withdraw(host_.store, {path});
-	return rung;
+		"{}: asking {} to let go", status.grant.id.str(), describe(status.domain)));
+	item.stage = Stage::asked;
+	// The command that grants it may have published it since it was looked at.
+	item.published = announce_closing(host_.store, status.path(host_.self),
+		status.published ? status.backend_state : XenbusState::unknown);
+	item.held = status.domain_alive && (status.grant.nr_mapped.value_or(0) ||
+						   status.guest.state == XenbusState::connected);
+	if (!status.in_kernel)
+		item.stage = Stage::ended;
 }
 
-bool Revoker::is_alive(const GrantStatus& status)
+void Descent::await()
 {
-	const auto now = host_.hypervisor.domain(status.grant.domid);
-	return status.domain_alive && now && !now->dying && now->uuid == status.domain.uuid;
-}
-
-// Whether the guest has taken the offer.
-bool Revoker::holds(const GrantStatus& status)
-{
-	if (!status.published || !status.domain_alive)
-		return false;
-	switch (decode_state(host_.store.read(status.path(host_.self).frontend("state")))) {
-	case XenbusState::connected:
-	case XenbusState::closing:
-		return true;
-	default:
-		return false;
-	}
-}
-
-Revoker::Progress Revoker::ask(const GrantStatus& status, milliseconds limit)
-{
-	const auto deadline = host_.now() + limit;
-	const auto watch = host_.store.watch(status.path(host_.self).frontend("state"));
-	const auto release = host_.store.watch("@releaseDomain");
-	while (true) {
-		const auto left =
-			std::chrono::ceil<milliseconds>(deadline - host_.now());
+	const auto deadline = host_.now() + options_.limit;
+	auto withdrawn = host_.now();
+	while (any(Stage::asked)) {
+		const auto left = std::chrono::ceil<milliseconds>(deadline - host_.now());
 		const bool last = left <= milliseconds(0);
-		// Ending under a guest that has the pages mapped would take nothing away from it,
-		// but would turn a grant it may still give up politely into one that is ending.
-		if ((last || !holds(status) || !is_alive(status)) && end(status) == Progress::ended)
-			return Progress::ended;
+		Look now(host_);
+		each(Stage::asked, [&](Item& item) {
+			// Ending under a guest that has the pages mapped would take nothing away
+			// from it, but would turn a grant it may still give up politely into one
+			// that is ending.
+			if (last || !holds(item, now))
+				end(item);
+		});
 		if (last)
-			return Progress::still_mapped;
-		(void)host_.store.wait(std::min(left, longest_nap)); // event or not, look again
+			return;
+		// While guests answer one grant after the other, withdrawals are collected.
+		if (host_.now() - withdrawn >= longest_nap) {
+			withdraw_ended();
+			withdrawn = host_.now();
+		}
+		if (any(Stage::asked))
+			(void)host_.store.wait(std::min(left, longest_nap)); // event or not
 		host_.checkpoint();
 	}
 }
 
-Revoker::Progress Revoker::end(const GrantStatus& status)
+// Whether the guest has taken the offer and not let go yet.  XenStore is asked only when Xen does
+// not say that pages are mapped.
+bool Descent::holds(Item& item, Look& now)
+{
+	const auto& status = item.status;
+	const auto* grant = now.grant(status);
+	if (!grant || !item.published || !now.alive(status))
+		return false;
+	if (!grant->nr_mapped.value_or(0)) {
+		const auto state =
+			decode_state(host_.store.read(status.path(host_.self).frontend("state")));
+		if (state != XenbusState::connected && state != XenbusState::closing)
+			return false;
+	}
+	item.held = true;
+	return true;
+}
+
+void Descent::end(Item& item)
 {
 	try {
-		return host_.device.end(status.grant.id) == GrantDevice::Ended::yes
-			? Progress::ended
-			: Progress::still_mapped;
+		if (host_.device.end(item.status.grant.id) == GrantDevice::Ended::still_mapped)
+			return;
 	} catch (const Error& error) {
 		// The kernel was faster: the guest died, or an earlier end came true.
-		if (error.kind() == kind::no_grant)
-			return Progress::ended;
-		throw;
+		if (error.kind() != kind::no_grant)
+			throw;
 	}
+	item.stage = Stage::ended;
+	if (item.held && is_alive(host_, item.status))
+		item.result.rung = Rung::cooperative;
 }
 
-Revoker::Progress Revoker::force(const GrantStatus& status, const RevokeOptions& options)
+void Descent::force()
 {
-	const auto id = status.grant.id.str();
-	const auto& sbdf = status.grant.region.sbdf;
-
-	host_.checkpoint();
-	switch (options.force) {
-	case Rung::cooperative:
-		break;
-	case Rung::fence:
-		// Whatever nobody maps at this moment has been ended by now.  Nothing reaches what is
-		// mapped: Xen cannot take entries out of the page tables of a PV guest, and takes
-		// an entry out of a physmap (XEN_DOMCTL_memory_mapping) only where the domain has
-		// permission of its own, and only at an address that nobody but the guest knows.
-		host_.trace(fmt::format("{}: taking its references out of XenStore", id));
-		fence(host_.store, status.path(host_.self));
-		break;
-	case Rung::disable_decode:
-		// What was granted may be gone by now, and another device in its place.
-		host_.pci.forget();
-		if (const auto other = replacement(host_.pci, status.grant))
-			throw device_changed(status.grant, *other);
-		warn_of_others(status, options);
-		host_.trace(fmt::format("{}: turning memory decoding of {} off", id, sbdf.str()));
-		host_.pci.disable_memory(sbdf);
-		break;
-	case Rung::destroy_domain:
-		// The id may be another domain's by now.
-		if (is_alive(status)) {
-			host_.trace(fmt::format("{}: destroying {}", id, describe(status.domain)));
-			host_.destroy_domain(status.grant.domid);
-		}
-		break;
+	if (options_.force != Rung::cooperative) {
+		each(Stage::asked, [this](Item& item) {
+			host_.checkpoint();
+			force_.take(item.status);
+			record(AuditEvent::forced, item, to_string(options_.force),
+				fmt::format("used --force={}", to_string(options_.force)));
+			// Destroyed domains die together.
+			if (options_.force != Rung::destroy_domain)
+				end(item);
+			item.result.rung = options_.force;
+		});
 	}
-	record(AuditEvent::forced, status, to_string(options.force),
-		fmt::format("used --force={}", to_string(options.force)));
-	return options.force == Rung::destroy_domain ? await_death(status) : end(status);
+	if (options_.force == Rung::destroy_domain)
+		await_death();
+	each(Stage::asked,
+		[this](Item& item) { throw still_mapped(host_, item.status, options_); });
 }
 
-Revoker::Progress Revoker::await_death(const GrantStatus& status)
+void Descent::await_death()
 {
 	const auto deadline = host_.now() + destroy_limit;
-	const auto release = host_.store.watch("@releaseDomain");
-	while (end(status) == Progress::still_mapped) {
-		if (host_.now() >= deadline)
-			return Progress::still_mapped;
+	if (any(Stage::asked))
+		watches_.push_back(host_.store.watch("@releaseDomain"));
+	while (any(Stage::asked)) {
+		each(Stage::asked, [this](Item& item) {
+			end(item);
+			item.result.rung = options_.force;
+		});
+		if (!any(Stage::asked) || host_.now() >= deadline)
+			return;
 		(void)host_.store.wait(longest_nap, host_.device.fd());
 		host_.checkpoint();
 	}
-	return Progress::ended;
 }
 
-// Decoding is the device's, not the grant's.
-void Revoker::warn_of_others(const GrantStatus& status, const RevokeOptions& options)
+// The grants of one guest leave XenStore in one go.
+void Descent::withdraw_ended()
 {
-	const auto& sbdf = status.grant.region.sbdf;
-	options.warn(fmt::format("{} stops answering all its users; accesses end in master aborts, "
-				 "which a machine that reports SERR may take as fatal",
-		sbdf.str()));
-	for (const auto& grant : host_.device.list()) {
-		if (grant.region.sbdf == sbdf && grant.id != status.grant.id)
-			options.warn(fmt::format("{} of domain {} is cut off with it",
-				grant.id.str(), grant.domid.value()));
+	std::map<Domid, std::vector<Item*>> guests;
+	std::optional<Error> lost;
+	for (auto& item : items_) {
+		if (item.stage == Stage::ended)
+			guests[item.status.grant.domid].push_back(&item);
 	}
-	if (!host_.pci.contains(sbdf))
+	for (const auto& [grantee, items] : guests) {
+		auto failed = lost;
+		try {
+			if (!failed)
+				withdraw_of(grantee, items);
+		} catch (const Error& error) {
+			failed = error;
+			if (concerns_all(error))
+				lost = error;
+		}
+		for (auto* item : items) {
+			if (failed) {
+				fail(*item, *failed);
+				continue;
+			}
+			const auto& rung = item->result.rung;
+			item->stage = Stage::done;
+			record(AuditEvent::revoked, *item, "revoked",
+				rung ? fmt::format("revoked, rung {}", to_string(*rung))
+				     : "revoked");
+		}
+	}
+}
+
+// A guest with other grants keeps its directories, which saves the look whether they are empty.
+// Each revocation ends its grants first and takes them out of XenStore then; so the last of several
+// at the same time sees no other grant in the kernel, and removes the directories.
+void Descent::withdraw_of(Domid grantee, const std::vector<Item*>& items)
+{
+	for (const auto* item : items)
+		host_.trace(fmt::format(
+			"{}: ended; withdrawing it from XenStore", item->status.grant.id.str()));
+	std::vector<PublicationPath> paths;
+	for (const auto* item : items)
+		paths.push_back(item->status.path(host_.self));
+	if (!Look(host_).has_grant_of(grantee)) {
+		withdraw(host_.store, paths);
 		return;
-	if (const auto& device = host_.pci.read(sbdf); device.has_active_driver())
-		options.warn(fmt::format(
-			"the driver {} is cut off with it", device.driver.value_or("of dom0")));
+	}
+	for (const auto& path : paths)
+		withdraw_beside_others(host_.store, path);
+	if (!Look(host_).has_grant_of(grantee))
+		remove_empty_directories(host_.store, host_.self, grantee);
 }
 
-Error Revoker::still_mapped(const GrantStatus& status, const RevokeOptions& options)
+void Descent::fail(Item& item, const Error& error)
 {
-	const auto total = status.grant.region.nr_pages();
-	const auto& sbdf = status.grant.region.sbdf;
-	auto mapped = total;
-	for (const auto& grant : host_.device.list()) {
-		if (grant.id == status.grant.id)
-			mapped = grant.nr_mapped.value_or(static_cast<std::uint32_t>(total));
+	const bool alone = error.kind() == kind::no_xenstore && item.status.in_kernel;
+	const bool touched = alone || item.stage != Stage::untouched;
+	auto failed = alone ? end_alone(item, error) : error;
+	item.stage = Stage::done;
+	item.result.rung.reset();
+	if (touched) {
+		// At the least the guest has been asked.
+		failed.after_change();
+		record(says_ended(failed) ? AuditEvent::revoked : AuditEvent::kept, item,
+			failed.kind().slug, failed.what());
 	}
-	auto message = fmt::format("{} still mapped by {} ({} of {} pages) after {}",
-		status.grant.id.str(), short_name(status.domain), mapped, total,
-		seconds(options.limit));
-	std::string hint =
-		"--force=disable-decode cuts the device off; --force=destroy-domain is last resort";
-	switch (options.force) {
-	case Rung::cooperative:
-		if (const auto now = host_.hypervisor.domain(status.grant.domid); now && now->paused)
-			hint = fmt::format("it is paused and cannot let go: xl unpause {}; {}",
-				short_name(status.domain), hint);
-		break;
-	case Rung::fence:
-		message += fmt::format("; fenced: its references are out of XenStore, {}",
-			leftovers(status.domain.type));
-		break;
-	case Rung::disable_decode:
-		message += fmt::format("; cut off: {} answers no memory access", sbdf.str());
-		hint = fmt::format("--force=destroy-domain is last resort; afterwards setpci -s {} "
-				   "COMMAND=2:2 turns the device on again",
-			sbdf.str());
-		break;
-	case Rung::destroy_domain:
-		message += "; the domain was destroyed, but Xen is not done with it";
-		hint = "xl list; the kernel ends the grant as soon as Xen is done";
-		break;
-	}
-	return Error(kind::still_mapped, message, hint)
-		.with("grant", status.grant.id.str())
-		.with("mapped_pages", fmt::format("{}", mapped))
-		.with("rung", std::string(to_string(options.force)));
+	item.result.error = std::move(failed);
 }
 
-void Revoker::record(AuditEvent event, const GrantStatus& status, std::string_view result,
-	const std::string& what)
+// Without XenStore the guest cannot be asked nor told any more, which is no reason for the kernel
+// to go on granting.
+Error Descent::end_alone(Item& item, const Error& no_xenstore)
 {
+	bool cut_off = false;
+	try {
+		if (item.stage != Stage::ended)
+			end(item);
+		cut_off = item.stage != Stage::ended && options_.force == Rung::disable_decode;
+		if (cut_off) {
+			force_.take(item.status);
+			record(AuditEvent::forced, item, to_string(options_.force),
+				fmt::format("used --force={}", to_string(options_.force)));
+			end(item);
+		}
+	} catch (const Error& error) {
+		return error;
+	}
+	return without_xenstore(
+		no_xenstore, item.status.grant.id, item.stage == Stage::ended, cut_off);
+}
+
+void Descent::record(
+	AuditEvent event, const Item& item, std::string_view result, const std::string& what)
+{
+	const auto& status = item.status;
 	AuditEntry entry;
 	entry.event = event;
 	entry.result = result;
-	entry.message = fmt::format(
-		"{} of {}: {}", status.grant.id.str(), describe(status.domain), what);
+	entry.message =
+		fmt::format("{} of {}: {}", status.grant.id.str(), describe(status.domain), what);
 	entry.domain = status.domain;
 	entry.region = status.grant.region;
 	entry.grant = status.grant.id;
 	host_.audit(entry);
+}
+
+} // namespace
+
+std::vector<Revocation> Revoker::revoke(
+	const std::vector<GrantStatus>& grants, const RevokeOptions& options)
+{
+	return Descent(host_, grants, options).run();
+}
+
+std::optional<Rung> Revoker::revoke(const GrantStatus& status, const RevokeOptions& options)
+{
+	const auto result = revoke(std::vector{status}, options).at(0);
+	if (result.error)
+		throw Error(*result.error);
+	return result.rung;
 }
 
 } // namespace iomemgrant

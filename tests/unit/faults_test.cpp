@@ -231,7 +231,7 @@ TEST(Faults, a_revocation_broken_off_at_any_request_is_listed_and_finished_by_th
 			EXPECT_TRUE(world.untouched()) << n << ": " << world.failed;
 		}
 	}
-	EXPECT_GT(steps, 100);
+	EXPECT_GT(steps, 80);
 }
 
 TEST(Faults, fifty_conflicts_in_a_row_change_nothing_but_the_time)

@@ -123,9 +123,10 @@ TEST_F(Revoke, disabling_decode_cuts_the_device_off_and_says_whom_it_hits)
 	EXPECT_EQ(error["details"]["rung"], "disable-decode");
 	EXPECT_EQ(error["details"]["mapped_pages"], "2");
 	EXPECT_EQ(err,
-		"xen-iomemgrant: warning: 0000:03:00.0 stops answering all its users; accesses end "
-		"in master aborts, which a machine that reports SERR may take as fatal\n"
-		"xen-iomemgrant: warning: g18 of domain 5 is cut off with it\n"
+		"xen-iomemgrant: warning: 0000:03:00.0 stops answering all its users: they read "
+		"ones, or zeros under QEMU; a machine that reports SERR may take these master "
+		"aborts as fatal\n"
+		"xen-iomemgrant: warning: g18 of web1 (d5) is cut off with it\n"
 		"xen-iomemgrant: error: g17 still mapped by web1 (2 of 2 pages) after 1s; cut off: "
 		"0000:03:00.0 answers no memory access [still-mapped]\n"
 		"hint: --force=destroy-domain is last resort; afterwards setpci -s 0000:03:00.0 "
@@ -304,6 +305,17 @@ TEST_F(Revoke, without_xenstore_a_device_can_be_cut_off)
 	EXPECT_EQ(world.device().grants.front().state, Grant::State::ending);
 }
 
+TEST_F(Revoke, without_xenstore_bystanders_are_named_by_number)
+{
+	(void)world.grant("03:00.0/2@8K+4K", false);
+	world.store().interfere = [](const std::string&) {
+		throw Error(kind::no_xenstore, "cannot reach xenstored");
+	};
+	EXPECT_EQ(run({"revoke", "g17", "--force=disable-decode"}), 9);
+	EXPECT_NE(err.find("warning: g18 of d5 is cut off with it\n"), std::string::npos) << err;
+	EXPECT_FALSE(decodes());
+}
+
 TEST_F(Revoke, a_failure_that_has_changed_something_says_so)
 {
 	EXPECT_EQ(run({"--json", "revoke", "g17", "--wait=0"}), 5);
@@ -335,6 +347,12 @@ TEST_F(Revoke, interrupted_among_several_it_tells_what_became_of_each)
 	EXPECT_EQ(document["changed"], true);
 	EXPECT_EQ(document["grants"].at(0)["result"], "revoked");
 	EXPECT_EQ(document["grants"].at(1)["error"]["code"], "interrupted");
-	EXPECT_EQ(document["grants"].at(2)["error"]["message"], "interrupted before its turn");
+	EXPECT_EQ(document["grants"].at(2)["error"]["code"], "interrupted");
+	// The grant that had ended is withdrawn all the same; the others have been asked.
+	EXPECT_EQ(node("state"), "(none)");
+	EXPECT_EQ(world.store().read("/local/domain/0/backend/iomem/5/19/state"), "5");
 	EXPECT_EQ(world.device().grants.size(), 2U);
+	world.device().interfere = [](const std::string&) {};
+	EXPECT_EQ(run({"revoke", "--all"}), 0);
+	expect_nothing_left();
 }

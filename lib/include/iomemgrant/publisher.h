@@ -22,9 +22,13 @@ void publish(XenStore& store,
 void set_label(
 	XenStore& store, const PublicationPath& path, const Uuid& grantee, const Label& label);
 
-/// Asks the guest to let go: backend state Closing.  A publication that is not there, is asked
-/// already or is fenced is left as it is.
-void announce_closing(XenStore& store, const PublicationPath& path);
+/// Asks the guest to let go: backend state Closing.  @seen is the backend's state where the caller
+/// has read it already.  A publication that is asked already or is fenced is left as it is.
+/// Returns whether there is a publication.  A state written just when another command withdraws
+/// the publication stays behind as its only node; every revocation therefore ends with withdraw(),
+/// and a collector finds what one that was killed has left.
+bool announce_closing(
+	XenStore& store, const PublicationPath& path, XenbusState seen = XenbusState::unknown);
 
 /// Takes the references out of a publication, so that nobody new learns them, and sets its state
 /// to Closed.
