@@ -345,3 +345,31 @@ TEST_F(GranterTest, a_uuid_is_that_of_the_living_not_of_what_was_left_by_a_reboo
 		"domains 4 and 5 both have UUID 6f0c1d2e-0011-4000-8000-00163e000001 "
 		"[ambiguous-domain]");
 }
+
+TEST_F(GranterTest, several_regions_share_one_transaction_one_watch_and_the_looks_at_directories)
+{
+	guest_cooperates();
+	const auto requests = [this](const std::vector<std::string>& regions) {
+		std::map<std::string, int> counted;
+		store.interfere = [&counted](const std::string& request) {
+			counted[request.substr(0, request.find(' '))]++;
+			counted["all"]++;
+		};
+		const auto outcome = grant(regions);
+		store.interfere = [](const std::string&) {};
+		for (const auto& status : outcome.grants)
+			(void)Revoker(host).revoke(status, {});
+		return counted;
+	};
+	auto one = requests({"03:00.0/2@0+4K"});
+	auto three = requests({"03:00.0/2@0+4K", "03:00.0/2@4K+4K", "03:00.0/2@8K+4K"});
+	EXPECT_EQ(three["start"], 1);
+	EXPECT_EQ(three["watch"], one["watch"]);
+	EXPECT_EQ(three["list"], one["list"]);
+	EXPECT_EQ(three["remove"], 0);
+	// The directory of the guest, 18 nodes, and the answer of the guest.
+	EXPECT_EQ(three["mkdir"] - one["mkdir"], 2);
+	EXPECT_EQ(three["write"] - one["write"], 2 * 19);
+	EXPECT_LE(three["all"] - one["all"], 2 * 31);
+	expect_nothing_left();
+}
