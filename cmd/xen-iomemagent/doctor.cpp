@@ -10,6 +10,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <iomemgrant/lockdown.h>
+
 namespace iomemgrant::agent
 {
 
@@ -85,6 +87,22 @@ Check check_module(const Roots& roots)
 		""};
 }
 
+Check check_lockdown(const World& world)
+{
+	auto lockdown = Lockdown::read(world.roots.sys, world.roots.proc);
+	try {
+		lockdown = lockdown.or_as(world.module_info().locked_down);
+	} catch (const Error&) {
+		// The check of the hypervisor asks as well, and tells this.
+	}
+	if (lockdown.active())
+		return {"lockdown", Verdict::problem,
+			fmt::format("{} and lets no program reach device memory",
+				lockdown.describe()),
+			lockdown.remedy()};
+	return {"lockdown", Verdict::ok, "the kernel is not locked down", ""};
+}
+
 Check check_hypervisor(const World& world)
 {
 	try {
@@ -158,15 +176,28 @@ std::vector<Check> check_grants(const Roots& roots)
 	return checks;
 }
 
+// From the bottom up.  A layer that is broken ends it: the rest would only repeat that in other
+// words.
+std::vector<Check> check_layers(const World& world)
+{
+	const auto& roots = world.roots;
+	std::vector<Check> checks;
+	const auto holds = [&](Check check) {
+		checks.push_back(std::move(check));
+		return checks.back().verdict == Verdict::ok;
+	};
+	if (holds(check_xen(roots)) && holds(check_role(roots)) && holds(check_module(roots))) {
+		checks.push_back(check_lockdown(world));
+		checks.push_back(check_hypervisor(world));
+		checks.push_back(check_driver(roots));
+	}
+	return checks;
+}
+
 int run_doctor(Context& context)
 {
 	const auto& roots = context.world.roots;
-	std::vector<Check> checks = {check_xen(roots), check_role(roots), check_module(roots)};
-	// Without the module the rest would only repeat that it is missing.
-	if (checks.back().verdict == Verdict::ok) {
-		checks.push_back(check_hypervisor(context.world));
-		checks.push_back(check_driver(roots));
-	}
+	auto checks = check_layers(context.world);
 	for (auto& check : check_grants(roots))
 		checks.push_back(std::move(check));
 

@@ -50,6 +50,10 @@ int run_map(const MapOptions& options, Context& context)
 		throw Error(iomemgrant::kind::no_dry_run, "map runs a command and has no dry run",
 			"repeat it without --dry-run");
 	const auto grant = find_mapped(context.world.roots, GrantName::parse(options.grant));
+	// The node can be opened in a kernel that is locked down; the command could not map it.
+	const auto& roots = context.world.roots;
+	if (const auto lockdown = Lockdown::read(roots.sys, roots.proc); lockdown.active())
+		throw cannot_open(EPERM, grant, lockdown);
 	const bool read_only = options.read_only || grant.access == Access::read_only;
 	const int fd = open_node(grant, read_only ? Access::read_only : Access::read_write);
 	if (fcntl(fd, F_SETFD, 0) != 0)

@@ -104,7 +104,9 @@ bool try_store(std::byte* address, Width width, std::uint64_t value)
 	return true;
 }
 
-Error cannot_open(int errnum, const MappedGrant& grant)
+} // namespace
+
+Error cannot_open(int errnum, const MappedGrant& grant, const Lockdown& lockdown)
 {
 	const auto path = grant.node->string();
 	switch (errnum) {
@@ -112,16 +114,20 @@ Error cannot_open(int errnum, const MappedGrant& grant)
 	case ENXIO:
 	case ENODEV:
 		return {kind::revoked, fmt::format("{} has been revoked: {} is gone", grant.name(), path)};
-	case EACCES:
 	case EPERM:
+		if (lockdown.active())
+			return {iomemgrant::kind::permission,
+				fmt::format("{}: {} and lets no program reach device memory", path,
+					lockdown.describe()),
+				lockdown.remedy()};
+		[[fallthrough]];
+	case EACCES:
 		return {iomemgrant::kind::permission, fmt::format("{}: permission denied", path),
 			"run as root"};
 	default:
 		return Error::from_errno(errnum, path);
 	}
 }
-
-} // namespace
 
 void check_range(const MappedGrant& grant, const ByteRange& range, Width width)
 {
@@ -147,8 +153,9 @@ int open_node(const MappedGrant& grant, Access access)
 	assert(grant.node);
 	const int fd = open(
 		grant.node->c_str(), (access == Access::read_write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	const int errnum = errno;
 	if (fd < 0)
-		throw cannot_open(errno, grant);
+		throw cannot_open(errnum, grant, Lockdown::read());
 	return fd;
 }
 
@@ -163,7 +170,7 @@ Mapping::Mapping(const MappedGrant& grant, const ByteRange& range, Access access
 	const int errnum = errno;
 	close(fd);
 	if (pages == MAP_FAILED)
-		throw cannot_open(errnum, grant);
+		throw cannot_open(errnum, grant, Lockdown::read());
 	pages_ = static_cast<std::byte*>(pages);
 }
 

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <iomemgrant/lockdown.h>
+
 #include "mapped_grant.h"
 
 namespace iomemgrant::agent
@@ -27,6 +29,9 @@ struct ByteRange {
 /// Throws Error unaligned, empty-range or range-past-end unless @range is whole registers of
 /// @width inside @grant.
 void check_range(const MappedGrant& grant, const ByteRange& range, Width width);
+
+/// Why the node of @grant cannot be opened or mapped: Error revoked, permission or io-error.
+Error cannot_open(int errnum, const MappedGrant& grant, const Lockdown& lockdown);
 
 /// Opens the node of @grant and returns the descriptor, which is closed on exec.  Throws Error
 /// revoked when the node is gone, permission, or io-error.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
 #include <string>
-#include <utility>
+#include <string_view>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -23,36 +25,43 @@ struct Probe {
 	bool ok = false;
 	std::string text;
 	std::string remedy;
-	std::string code; ///< slug of the problem
+	std::string code;   ///< slug of the problem
+	std::string behind; ///< the layer whose problem kept this one from being checked
+
+	bool checked() const { return behind.empty(); }
 };
 
 // The layers, from the bottom up.  Each says what it found, or throws what is wrong with it and
-// what to do.  Each asks for itself: one that is broken says nothing about the others.
+// what to do.
 
 std::string probe_domain(Machine& machine)
 {
 	machine.require_control_domain();
-	const auto domain = machine.hypervisor().domain(Domid(0));
-	return fmt::format("control domain, {}",
-		domain ? to_string(domain->type) : std::string_view("type unknown"));
+	return fmt::format("control domain, {}", machine.system().guest_type);
 }
 
 std::string probe_permissions(Machine& machine)
 {
-	const auto facts = machine.system();
-	if (!facts.raw_io)
+	if (!machine.system().raw_io)
 		throw Error(kind::permission, "this user has no CAP_SYS_RAWIO", "run as root");
-	if (!facts.lockdown.empty() && facts.lockdown != "none")
-		throw Error(kind::permission,
-			fmt::format("the kernel is locked down ({}) and grants no device memory",
-				facts.lockdown),
-			"boot dom0 with lockdown=none, which Secure Boot may have to allow");
-	return "CAP_SYS_RAWIO, kernel not locked down";
+	return "CAP_SYS_RAWIO";
 }
 
 std::string probe_xen(Machine& machine)
 {
 	return "version " + machine.hypervisor().info().version;
+}
+
+// Without the node the module is as good as missing, but loading it would not help.
+std::string probe_devices(Machine& machine)
+{
+	const auto facts = machine.system();
+	if (facts.module_loaded && !facts.module_node)
+		throw Error(kind::no_module,
+			"the module is loaded, but /dev/xen/iomemgrant is missing",
+			facts.devtmpfs ? "see dmesg" : "mount -t devtmpfs devtmpfs /dev");
+	return fmt::format("devtmpfs {}, udev {}", facts.devtmpfs ? "on /dev" : "not on /dev",
+		facts.udev ? "runs" : "does not run");
 }
 
 std::string probe_module(Machine& machine)
@@ -67,16 +76,15 @@ std::string probe_module(Machine& machine)
 		info.api_version, info.nr_grants, info.nr_refs, info.max_refs, info.max_pages);
 }
 
-// Without the node the module is as good as missing, but loading it would not help.
-std::string probe_devices(Machine& machine)
+std::string probe_lockdown(Machine& machine)
 {
-	const auto facts = machine.system();
-	if (facts.module_loaded && !facts.module_node)
-		throw Error(kind::no_module,
-			"the module is loaded, but /dev/xen/iomemgrant is missing",
-			facts.devtmpfs ? "see dmesg" : "mount -t devtmpfs devtmpfs /dev");
-	return fmt::format("devtmpfs {}, udev {}", facts.devtmpfs ? "on /dev" : "not on /dev",
-		facts.udev ? "runs" : "does not run");
+	// The module is not asked: it may be missing.
+	const auto lockdown = machine.system().lockdown;
+	if (lockdown.active())
+		throw Error(kind::permission,
+			fmt::format("{} and grants no device memory", lockdown.describe()),
+			lockdown.remedy());
+	return "the kernel is not locked down";
 }
 
 std::string probe_hypervisor(Machine& machine)
@@ -130,55 +138,115 @@ std::string probe_policy(Machine& machine)
 	return fmt::format("{} rules in {}", policy.nr_rules(), fmt::join(policy.files(), ", "));
 }
 
-using Ask = std::string (*)(Machine&);
-
-constexpr std::pair<const char*, Ask> layers[] = {
-	{"domain", probe_domain},
-	{"permissions", probe_permissions},
-	{"xen", probe_xen},
-	{"module", probe_module},
-	{"devices", probe_devices},
-	{"hypervisor", probe_hypervisor},
-	{"xenstore", probe_xenstore},
-	{"grant-table", probe_grant_table},
-	{"iommu", probe_iommu},
-	{"policy", probe_policy},
+/// A layer, and those it stands on: what is wrong with them is not told again as its problem.
+struct Layer {
+	const char* name;
+	std::string (*ask)(Machine&);
+	std::vector<std::string_view> stands_on;
 };
 
-Probe probe(const char* layer, Ask ask, Machine& machine)
+const Layer layers[] = {
+	{"domain", probe_domain, {}},
+	{"permissions", probe_permissions, {}},
+	{"lockdown", probe_lockdown, {}},
+	{"xen", probe_xen, {"domain", "permissions"}},
+	{"devices", probe_devices, {}},
+	{"module", probe_module, {"domain", "permissions", "devices"}},
+	{"hypervisor", probe_hypervisor, {"xen", "module"}},
+	{"xenstore", probe_xenstore, {"domain", "permissions"}},
+	{"grant-table", probe_grant_table, {"xen", "module"}},
+	{"iommu", probe_iommu, {"xen"}},
+	{"policy", probe_policy, {}},
+};
+
+// Names the layer with the problem that @layer stands on, be it several layers below.
+std::string cause(const Layer& layer, const std::vector<Probe>& below)
 {
-	try {
-		return {layer, true, ask(machine), "", ""};
-	} catch (const Error& error) {
-		return {layer, false, error.what(), error.hint(), std::string(error.kind().slug)};
+	for (const auto& name : layer.stands_on) {
+		const auto found = std::ranges::find(below, name, &Probe::layer);
+		if (found != below.end() && !found->ok)
+			return found->checked() ? found->layer : found->behind;
 	}
+	return {};
+}
+
+Probe probe(const Layer& layer, const std::vector<Probe>& below, Machine& machine)
+{
+	if (const auto behind = cause(layer, below); !behind.empty())
+		return {layer.name, false, fmt::format("not checked, because of {}", behind), "",
+			"", behind};
+	try {
+		return {layer.name, true, layer.ask(machine), "", "", ""};
+	} catch (const Error& error) {
+		return {layer.name, false, error.what(), error.hint(),
+			std::string(error.kind().slug), ""};
+	}
+}
+
+std::vector<Probe> probe_all(Machine& machine)
+{
+	std::vector<Probe> probes;
+	for (const auto& layer : layers)
+		probes.push_back(probe(layer, probes, machine));
+	return probes;
+}
+
+Json to_json(const Probe& probe)
+{
+	return {
+		{"layer", probe.layer},
+		{"ok", probe.ok},
+		{"checked", probe.checked()},
+		{"text", probe.text},
+		{"remedy", probe.remedy.empty() ? Json(nullptr) : Json(probe.remedy)},
+		{"code", probe.code.empty() ? Json(nullptr) : Json(probe.code)},
+	};
+}
+
+std::string line_of(const Probe& probe, const Output& output)
+{
+	const auto word = probe.ok ? output.paint(Colour::good, "ok     ")
+				   : output.paint(Colour::bad, "problem");
+	auto line = fmt::format("{}  {:<11}  {}", word, probe.layer, probe.text);
+	if (!probe.remedy.empty())
+		line += fmt::format("; remedy: {}", probe.remedy);
+	return line;
+}
+
+// One line for all layers that stand on the same problem.
+std::vector<std::string> lines_of_unchecked(const std::vector<Probe>& probes, const Output& output)
+{
+	std::vector<std::string> lines;
+	for (const auto& problem : probes) {
+		std::vector<std::string> names;
+		for (const auto& probe : probes) {
+			if (probe.behind == problem.layer)
+				names.push_back(probe.layer);
+		}
+		if (!names.empty())
+			lines.push_back(fmt::format("{}  {:<11}  not checked: {}",
+				output.paint(Colour::dim, "-      "), problem.layer,
+				fmt::join(names, ", ")));
+	}
+	return lines;
 }
 
 int run_doctor(Machine& machine, Output& output)
 {
+	const auto probes = probe_all(machine);
+	const bool healthy = std::ranges::all_of(probes, &Probe::ok);
 	auto document = output.document("doctor");
-	auto list = Json::array();
-	bool healthy = true;
-	for (const auto& [layer, ask] : layers) {
-		const auto result = probe(layer, ask, machine);
-		healthy = healthy && result.ok;
-		list.push_back({
-			{"layer", result.layer},
-			{"ok", result.ok},
-			{"text", result.text},
-			{"remedy", result.remedy.empty() ? Json(nullptr) : Json(result.remedy)},
-			{"code", result.code.empty() ? Json(nullptr) : Json(result.code)},
-		});
-		const auto word = result.ok ? output.paint(Colour::good, "ok     ")
-					    : output.paint(Colour::bad, "problem");
-		auto line = fmt::format("{}  {:<11}  {}", word, result.layer, result.text);
-		if (!result.remedy.empty())
-			line += fmt::format("; remedy: {}", result.remedy);
-		if (!output.quiet() || !result.ok)
+	document["ok"] = healthy;
+	document["layers"] = Json::array();
+	for (const auto& probe : probes) {
+		document["layers"].push_back(to_json(probe));
+		if (probe.checked() && (!output.quiet() || !probe.ok))
+			output.line(line_of(probe, output));
+	}
+	if (!output.quiet()) {
+		for (const auto& line : lines_of_unchecked(probes, output))
 			output.line(line);
 	}
-	document["ok"] = healthy;
-	document["layers"] = list;
 	output.print(document);
 	return healthy ? 0 : 9;
 }

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 
 #include <iomemgrant/absent_xenstore.h>
 #include <iomemgrant/error.h>
@@ -19,14 +18,9 @@ RealMachine::RealMachine(std::function<void(const std::string&)> trace, LogSink 
 
 void RealMachine::require_control_domain()
 {
-	std::ifstream file("/proc/xen/capabilities");
-	std::string line;
-	while (std::getline(file, line)) {
-		if (line.find("control_d") != std::string::npos)
-			return;
-	}
-	throw Error(kind::not_dom0,
-		"not running as a Xen control domain (/proc/xen/capabilities lacks control_d)");
+	const auto facts = system();
+	if (!facts.control_domain)
+		throw not_control_domain(facts);
 }
 
 GrantDevice& RealMachine::device()

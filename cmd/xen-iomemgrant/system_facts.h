@@ -5,6 +5,9 @@
 #include <filesystem>
 #include <string>
 
+#include <iomemgrant/error.h>
+#include <iomemgrant/lockdown.h>
+
 namespace iomemgrant
 {
 
@@ -12,8 +15,12 @@ namespace iomemgrant
 struct SystemFacts {
 	/// This process has CAP_SYS_RAWIO, which granting needs.
 	bool raw_io = false;
-	/// "none", "integrity", "confidentiality"; empty when this kernel has no lockdown.
-	std::string lockdown;
+	Lockdown lockdown;
+	/// Linux runs on Xen, and as which kind of domain: "pv", "pvh", "hvm"; empty: not on Xen.
+	std::string guest_type;
+	/// This is Xen's control domain, and the kernel tells so.
+	bool control_domain = false;
+	bool xenfs = false; ///< /proc/xen is there to tell
 	bool module_loaded = false;
 	bool module_node = false; ///< /dev/xen/iomemgrant exists
 	bool devtmpfs = false;    ///< on /dev
@@ -21,6 +28,9 @@ struct SystemFacts {
 
 	static SystemFacts read(const std::filesystem::path& root = "/");
 };
+
+/// Why a machine with these @facts is no control domain: Error not-xen or not-dom0.
+Error not_control_domain(const SystemFacts& facts);
 
 } // namespace iomemgrant
 

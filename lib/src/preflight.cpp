@@ -202,8 +202,12 @@ Error explain_refusal(Host& host, Domains& domains, const Error& error, const Ca
 			if (reason.kind() == kind::msix_table)
 				return reason;
 		}
+		if (const auto lockdown = lockdown_of(host); lockdown.active())
+			return {kind::permission,
+				fmt::format("{} and grants no device memory", lockdown.describe()),
+				lockdown.remedy()};
 		return {kind::permission, "the kernel does not let this user grant device memory",
-			"CAP_SYS_RAWIO is needed, and a kernel that is not locked down"};
+			"CAP_SYS_RAWIO is needed: run as root"};
 	case ENOTUNIQ:
 		return unsafe_because(kind::shared_page, "a page is shared with something else");
 	case EOVERFLOW:

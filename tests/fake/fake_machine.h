@@ -63,6 +63,7 @@ public:
 		host_->numbers = numbers;
 		host_->policy = [this]() -> const Policy& { return policy(); };
 		host_->now = [this] { return xs.time; };
+		host_->lockdown = [this] { return facts.lockdown; };
 		return *host_;
 	}
 
@@ -70,7 +71,10 @@ public:
 	FakeXenStore xs;
 	FakeHypervisor xen;
 	SystemFacts facts{.raw_io = true,
-		.lockdown = "none",
+		.lockdown = {},
+		.guest_type = "pv",
+		.control_domain = true,
+		.xenfs = true,
 		.module_loaded = true,
 		.module_node = true,
 		.devtmpfs = true,

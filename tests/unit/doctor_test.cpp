@@ -47,11 +47,12 @@ TEST_F(Doctor, a_healthy_machine_is_healthy)
 	EXPECT_EQ(ran.status, 0);
 	EXPECT_EQ(ran.out,
 		"ok       domain       control domain, pv\n"
-		"ok       permissions  CAP_SYS_RAWIO, kernel not locked down\n"
+		"ok       permissions  CAP_SYS_RAWIO\n"
+		"ok       lockdown     the kernel is not locked down\n"
 		"ok       xen          version 4.17.5\n"
+		"ok       devices      devtmpfs on /dev, udev runs\n"
 		"ok       module       API version 1, 0 grants, 0 of 8192 references, at most 1024 "
 		"pages each\n"
-		"ok       devices      devtmpfs on /dev, udev runs\n"
 		"ok       hypervisor   Xen can grant device memory\n"
 		"ok       xenstore     xenstored answers\n"
 		"ok       grant-table  version 1, 11 of 64 frames in use\n"
@@ -65,13 +66,16 @@ TEST_F(Doctor, json_has_the_same_layers)
 	const auto ran = run_on(machine, {"doctor", "--json"});
 	EXPECT_EQ(ran.status, 9);
 	const auto document = Json::parse(ran.out);
+	EXPECT_EQ(document["layers"][3], (Json{{"layer", "xen"}, {"ok", false}, {"checked", false},
+						 {"text", "not checked, because of permissions"},
+						 {"remedy", nullptr}, {"code", nullptr}}));
 	EXPECT_EQ(document["schema"], "xen-iomemgrant/doctor/1");
 	EXPECT_EQ(document["ok"], false);
-	EXPECT_EQ(document["layers"].size(), 10U);
-	EXPECT_EQ(
-		document["layers"][1], (Json{{"layer", "permissions"}, {"ok", false},
-					       {"text", "this user has no CAP_SYS_RAWIO"},
-					       {"remedy", "run as root"}, {"code", "permission"}}));
+	EXPECT_EQ(document["layers"].size(), 11U);
+	EXPECT_EQ(document["layers"][1],
+		(Json{{"layer", "permissions"}, {"ok", false}, {"checked", true},
+			{"text", "this user has no CAP_SYS_RAWIO"}, {"remedy", "run as root"},
+			{"code", "permission"}}));
 	EXPECT_TRUE(document["layers"][0]["remedy"].is_null());
 }
 
@@ -81,35 +85,67 @@ TEST_F(Doctor, not_the_control_domain)
 	EXPECT_EQ(problems(), (Problems{{"domain", "not running as a Xen control domain"}}));
 }
 
-TEST_F(Doctor, no_privilege_and_a_kernel_that_is_locked_down)
+TEST_F(Doctor, no_privilege)
 {
 	machine.facts.raw_io = false;
 	EXPECT_EQ(problems(),
 		(Problems{{"permissions", "this user has no CAP_SYS_RAWIO; remedy: run as root"}}));
-	machine.facts.raw_io = true;
-	machine.facts.lockdown = "integrity";
+}
+
+TEST_F(Doctor, a_kernel_that_is_locked_down_is_told_with_the_reason)
+{
+	machine.facts.lockdown = {"integrity", Lockdown::Cause::secure_boot};
 	EXPECT_EQ(problems(),
-		(Problems{{"permissions",
-			"the kernel is locked down (integrity) and grants no device memory; "
-			"remedy: "
-			"boot dom0 with lockdown=none, which Secure Boot may have to allow"}}));
-	machine.facts.lockdown = "";
-	EXPECT_EQ(problems(), Problems{});
+		(Problems{{"lockdown",
+			"the kernel is locked down (integrity), because Secure Boot is on, and "
+			"grants no device memory; remedy: switch Secure Boot off in the firmware's "
+			"setup and reboot"}}));
+	machine.facts.lockdown.cause = Lockdown::Cause::command_line;
+	EXPECT_EQ(problems().at("lockdown"),
+		"the kernel is locked down (integrity), by lockdown=integrity on its command line, "
+		"and grants no device memory; remedy: take lockdown=integrity off the kernel's "
+		"command line and reboot");
+	machine.facts.lockdown.cause = Lockdown::Cause::unknown;
+	EXPECT_EQ(problems().at("lockdown"),
+		"the kernel is locked down (integrity) and grants no device memory; remedy: reboot "
+		"without Secure Boot and without lockdown= on the kernel's command line");
+}
+
+TEST_F(Doctor, one_cause_is_told_once_and_what_stands_on_it_is_not_checked)
+{
+	// As any user finds it on a machine without Xen.
+	machine.facts = {};
+	machine.no_control = not_control_domain(machine.facts);
+	machine.no_hypervisor = Error(kind::not_xen, "no hypercalls", "modprobe xen-privcmd");
+	machine.no_device = Error(kind::no_module, "/dev/xen/iomemgrant is missing");
+	machine.no_store = Error(kind::no_xenstore, "cannot reach xenstored");
+	const auto ran = run_on(machine, {"doctor"});
+	EXPECT_EQ(ran.status, 9);
+	EXPECT_EQ(ran.out,
+		"problem  domain       this machine does not run under Xen; remedy: install Xen "
+		"(Debian: apt install xen-system-amd64) and boot with it\n"
+		"problem  permissions  this user has no CAP_SYS_RAWIO; remedy: run as root\n"
+		"ok       lockdown     the kernel is not locked down\n"
+		"ok       devices      devtmpfs not on /dev, udev does not run\n"
+		"ok       policy       no /etc/xen/iomemgrant.toml: nothing is denied\n"
+		"-        domain       not checked: xen, module, hypervisor, xenstore, "
+		"grant-table, "
+		"iommu\n");
 }
 
 TEST_F(Doctor, no_module_no_node_and_another_release)
 {
-	machine.no_device = Error(kind::no_module, "/dev/xen/iomemgrant is missing",
-		"modprobe xen_iomemgrant (package xen-iomemgrant-dkms)");
-	EXPECT_EQ(problems().at("module"),
-		"/dev/xen/iomemgrant is missing; remedy: modprobe xen_iomemgrant (package "
-		"xen-iomemgrant-dkms)");
-	EXPECT_FALSE(problems().contains("devices"));
+	machine.no_device =
+		Error(kind::no_module, "/dev/xen/iomemgrant is missing", "modprobe xen_iomemgrant");
+	EXPECT_EQ(problems(),
+		(Problems{{"module",
+			"/dev/xen/iomemgrant is missing; remedy: modprobe xen_iomemgrant"}}));
 	machine.facts.module_node = false;
 	machine.facts.devtmpfs = false;
-	EXPECT_EQ(problems().at("devices"),
-		"the module is loaded, but /dev/xen/iomemgrant is missing; remedy: mount -t "
-		"devtmpfs devtmpfs /dev");
+	EXPECT_EQ(problems(),
+		(Problems{{"devices",
+			"the module is loaded, but /dev/xen/iomemgrant is missing; remedy: mount "
+			"-t devtmpfs devtmpfs /dev"}}));
 	machine.no_device.reset();
 	machine.facts.module_node = true;
 	machine.grants.facts.api_version = 2;
@@ -138,10 +174,10 @@ TEST_F(Doctor, a_xen_without_the_patch_and_one_that_was_told_not_to)
 TEST_F(Doctor, no_xenstore_and_one_that_was_not_set_up)
 {
 	machine.no_store = Error(kind::no_xenstore, "cannot reach xenstored",
-		"systemctl start xenstored (or check that it still runs)");
+		"systemctl restart xen, which starts a xenstored that is missing");
 	EXPECT_EQ(problems(),
-		(Problems{{"xenstore", "cannot reach xenstored; remedy: systemctl start xenstored "
-				       "(or check that it still runs)"}}));
+		(Problems{{"xenstore", "cannot reach xenstored; remedy: systemctl restart xen, "
+				       "which starts a xenstored that is missing"}}));
 	machine.no_store.reset();
 	machine.xs.nodes.clear();
 	EXPECT_EQ(problems(),
@@ -151,11 +187,7 @@ TEST_F(Doctor, no_xenstore_and_one_that_was_not_set_up)
 TEST_F(Doctor, no_hypercalls)
 {
 	machine.no_hypervisor = Error(kind::not_xen, "no hypercalls", "modprobe xen-privcmd");
-	const auto found = problems();
-	EXPECT_EQ(found.at("xen"), "no hypercalls; remedy: modprobe xen-privcmd");
-	EXPECT_FALSE(found.contains("module"));
-	EXPECT_FALSE(found.contains("xenstore"));
-	EXPECT_FALSE(found.contains("policy"));
+	EXPECT_EQ(problems(), (Problems{{"xen", "no hypercalls; remedy: modprobe xen-privcmd"}}));
 }
 
 TEST_F(Doctor, a_full_grant_table)
@@ -187,7 +219,8 @@ TEST(SystemFactsTest, are_read_from_proc_and_sys)
 	auto facts = SystemFacts::read(root);
 	EXPECT_FALSE(facts.raw_io || facts.module_loaded || facts.module_node || facts.devtmpfs ||
 		     facts.udev);
-	EXPECT_EQ(facts.lockdown, "");
+	EXPECT_FALSE(facts.lockdown.active() || facts.control_domain || facts.xenfs);
+	EXPECT_EQ(facts.guest_type, "");
 	file("proc/self/status",
 		"Name:\tx\nCapPrm:\t000001ffffffffff\nCapEff:\t0000000000020000\n");
 	file("proc/self/mounts", "none /proc proc rw 0 0\ndevtmpfs /dev devtmpfs rw 0 0\n");
@@ -198,7 +231,48 @@ TEST(SystemFactsTest, are_read_from_proc_and_sys)
 	facts = SystemFacts::read(root);
 	EXPECT_TRUE(facts.raw_io && facts.module_loaded && facts.module_node && facts.devtmpfs &&
 		    facts.udev);
-	EXPECT_EQ(facts.lockdown, "integrity");
+	EXPECT_EQ(facts.lockdown, (Lockdown{"integrity", Lockdown::Cause::unknown}));
 	file("proc/self/status", "CapEff:\t000001fffffdffff\n");
 	EXPECT_FALSE(SystemFacts::read(root).raw_io);
+}
+
+TEST(SystemFactsTest, tell_why_a_machine_is_no_control_domain)
+{
+	const PciTree tree;
+	const auto file = [&](const char* name, const char* text) {
+		std::filesystem::create_directories((tree.root() / name).parent_path());
+		std::ofstream(tree.root() / name) << text;
+		return SystemFacts::read(tree.root());
+	};
+	EXPECT_STREQ(not_control_domain(SystemFacts::read(tree.root())).what(),
+		"this machine does not run under Xen");
+	file("sys/hypervisor/type", "xen\n");
+	auto facts = file("sys/hypervisor/guest_type", "PVH\n");
+	EXPECT_EQ(facts.guest_type, "pvh");
+	EXPECT_EQ(not_control_domain(facts).hint(), "mount -t xenfs xenfs /proc/xen");
+	facts = file("proc/xen/capabilities", "\n");
+	EXPECT_FALSE(facts.control_domain);
+	EXPECT_STREQ(not_control_domain(facts).what(),
+		"not running as a Xen control domain (/proc/xen/capabilities lacks control_d)");
+	EXPECT_TRUE(file("proc/xen/capabilities", "control_d\n").control_domain);
+}
+
+TEST(LockdownTest, knows_the_level_and_the_cause)
+{
+	const PciTree tree;
+	const auto file = [&](const char* name, const std::string& text) {
+		std::filesystem::create_directories((tree.root() / name).parent_path());
+		std::ofstream(tree.root() / name, std::ios::binary) << text;
+		return Lockdown::read(tree.root() / "sys", tree.root() / "proc");
+	};
+	constexpr auto variable =
+		"sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
+	EXPECT_FALSE(file("sys/kernel/security/lockdown", "[none] integrity confidentiality\n")
+			     .active());
+	EXPECT_EQ(file("sys/kernel/security/lockdown", "none integrity [confidentiality]\n"),
+		(Lockdown{"confidentiality", Lockdown::Cause::unknown}));
+	EXPECT_EQ(file(variable, std::string("\6\0\0\0\0", 5)).cause, Lockdown::Cause::unknown);
+	EXPECT_EQ(file(variable, std::string("\6\0\0\0\1", 5)).cause, Lockdown::Cause::secure_boot);
+	EXPECT_EQ(file("proc/cmdline", "quiet lockdown=confidentiality\n").cause,
+		Lockdown::Cause::command_line);
 }

@@ -21,6 +21,7 @@ struct ModuleInfo {
 	bool hypervisor_support = false; ///< Xen accepts GNTMAP_iomem_map
 	bool translated = false;         ///< this domain is HVM or PVH
 	bool counts_mapped = false;      ///< Grant::nr_mapped is Xen's word
+	bool locked_down = false;        ///< the kernel is, and refuses what user space asks for
 	std::uint32_t gnttab_version = 0;
 	std::uint32_t max_pages = 0; ///< most pages of one grant
 	std::uint32_t max_refs = 0;  ///< most references of all grants

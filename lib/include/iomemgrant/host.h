@@ -10,6 +10,7 @@
 #include <iomemgrant/grant_device.h>
 #include <iomemgrant/grant_numbers.h>
 #include <iomemgrant/hypervisor.h>
+#include <iomemgrant/lockdown.h>
 #include <iomemgrant/pci_device.h>
 #include <iomemgrant/policy.h>
 #include <iomemgrant/xenstore.h>
@@ -43,9 +44,17 @@ struct Host {
 		static const Policy none;
 		return none;
 	};
+	/// Lockdown of this domain's kernel.
+	std::function<Lockdown()> lockdown = [] { return Lockdown::read(); };
 	/// Told each step.
 	std::function<void(const std::string&)> trace = [](const std::string&) {};
 };
+
+/// Lockdown of this domain's kernel, of which the module knows even where the kernel does not tell.
+inline Lockdown lockdown_of(Host& host)
+{
+	return host.lockdown().or_as(host.device.info().locked_down);
+}
 
 } // namespace iomemgrant
 

@@ -117,9 +117,9 @@ public:
 	/// All BARs and ROMs that have an address, by device.  Reads every resource file.
 	const std::vector<PciPages>& pages() const;
 
-	/// Turns memory decoding off: from now on reads of any BAR give ones and writes are lost,
-	/// for everybody.  Throws Error no-device, permission, method-unsupported for a virtual
-	/// function, or io-error when the device does not listen.
+	/// Turns memory decoding off: from now on reads of any BAR give ones or zeros, and writes
+	/// are lost, of all domains.  Throws Error no-device, permission, method-unsupported for a
+	/// virtual function, or io-error when the device does not listen.
 	void disable_memory(const Sbdf& sbdf);
 
 private:

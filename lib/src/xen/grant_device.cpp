@@ -164,6 +164,7 @@ public:
 			.hypervisor_support = (info.caps & IOMEMGRANT_CAP_HYPERVISOR) != 0,
 			.translated = (info.caps & IOMEMGRANT_CAP_TRANSLATED) != 0,
 			.counts_mapped = (info.caps & IOMEMGRANT_CAP_MAPPED_COUNT) != 0,
+			.locked_down = (info.caps & IOMEMGRANT_CAP_LOCKED_DOWN) != 0,
 			.gnttab_version = info.gnttab_version,
 			.max_pages = info.max_pages,
 			.max_refs = info.max_refs,
@@ -288,7 +289,7 @@ std::unique_ptr<GrantDevice> open_grant_device()
 		return std::make_unique<RealGrantDevice>(std::move(fd));
 	if (errnum == ENOENT || errnum == ENODEV || errnum == ENXIO)
 		throw Error(kind::no_module, IOMEMGRANT_DEVICE " is missing",
-			"modprobe xen_iomemgrant (package xen-iomemgrant-dkms)");
+			"modprobe xen_iomemgrant");
 	throw Error::from_errno(errnum, "open " IOMEMGRANT_DEVICE);
 }
 

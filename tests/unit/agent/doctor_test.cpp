@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <cerrno>
+
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "guest.h"
+#include "mapping.h"
 
 namespace iomemgrant::agent
 {
@@ -18,20 +21,72 @@ TEST(Doctor, finds_a_healthy_guest_healthy)
 		"ok       xen         PVH guest on Xen 4.17.5\n"
 		"ok       role        not the control domain\n"
 		"ok       module      xen_iomemgrant is loaded\n"
+		"ok       lockdown    the kernel is not locked down\n"
 		"ok       hypervisor  Xen maps granted device memory, at most 1024 pages in one grant\n"
 		"ok       driver      devices of kind iomem are taken up\n"
 		"ok       g17         mapped as /dev/xen/iomem/17\n");
 }
 
-TEST(Doctor, names_each_thing_that_is_missing)
+TEST(Doctor, tells_one_cause_once)
 {
-	const Guest guest;
-	const auto ran = guest.run({"doctor"});
+	Guest guest;
+	auto ran = guest.run({"doctor"});
 	EXPECT_EQ(ran.status, 9);
-	EXPECT_EQ(ran.out, "problem  xen         this machine is not a Xen guest\n"
+	EXPECT_EQ(ran.out, "problem  xen         this machine is not a Xen guest\n");
+	guest.with_module();
+	std::filesystem::remove_all(guest.root() / "sys/module");
+	ran = guest.run({"doctor"});
+	EXPECT_EQ(ran.status, 9);
+	EXPECT_EQ(ran.out, "ok       xen         PVH guest on Xen 4.17.5\n"
 			   "ok       role        not the control domain\n"
 			   "problem  module      the module xen_iomemgrant is not loaded\n"
 			   "                     hint: modprobe xen_iomemgrant\n");
+}
+
+TEST(Doctor, names_lockdown_and_why_the_kernel_is_in_it)
+{
+	Guest guest;
+	guest.with_grant();
+	guest.with_file("sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
+	guest.with_file("proc/cmdline", "root=/dev/xvda1 lockdown=integrity\n");
+	auto ran = guest.run({"doctor"});
+	EXPECT_EQ(ran.status, 9);
+	EXPECT_NE(ran.out.find("problem  lockdown    the kernel is locked down (integrity), by "
+			       "lockdown=integrity on its command line, and lets no program reach "
+			       "device memory\n"
+			       "                     hint: take lockdown=integrity off the kernel's "
+			       "command line and reboot\n"),
+		std::string::npos)
+		<< ran.out;
+	// Nor is a command started that could not map the node.
+	ran = guest.run({"map", "g17", "--exec", "true"});
+	EXPECT_EQ(ran.status, 4);
+	EXPECT_EQ(ran.err, "xen-iomemagent: error: /dev/xen/iomem/17: the kernel is locked down "
+			   "(integrity), by lockdown=integrity on its command line, and lets no "
+			   "program reach device memory [permission]\n"
+			   "hint: take lockdown=integrity off the kernel's command line and "
+			   "reboot\n");
+	// Where the kernel does not tell, the module does.
+	guest.with_file("sys/kernel/security/lockdown", "");
+	guest.world.module_info = [] {
+		ModuleInfo info;
+		info.api_version = 1;
+		info.locked_down = true;
+		return info;
+	};
+	EXPECT_NE(guest.run({"doctor"}).out.find("problem  lockdown"), std::string::npos);
+}
+
+TEST(Mapping, a_refusal_by_lockdown_is_not_taken_for_a_missing_privilege)
+{
+	MappedGrant grant;
+	grant.node = "/dev/xen/iomem/17";
+	const Lockdown lockdown{"integrity", Lockdown::Cause::secure_boot};
+	EXPECT_STREQ(cannot_open(EPERM, grant, lockdown).what(),
+		"/dev/xen/iomem/17: the kernel is locked down (integrity), because Secure Boot is "
+		"on, and lets no program reach device memory");
+	EXPECT_EQ(cannot_open(EPERM, grant, Lockdown()).hint(), "run as root");
+	EXPECT_EQ(cannot_open(EACCES, grant, lockdown).hint(), "run as root");
 }
 
 TEST(Doctor, tells_that_the_hypervisor_is_too_old)
