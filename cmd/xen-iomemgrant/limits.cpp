@@ -66,7 +66,7 @@ void add_guest_rows(Table& table, const Limits::Guest& guest)
 		table.add({name, "maptrack", "not known", "(Xen does not tell)", ""});
 	}
 	const auto& store = guest.store;
-	if (const auto grants = guest.max_grants())
+	if (const auto grants = guest.grants_by_nodes())
 		table.add({name, "XenStore",
 			fmt::format("{} nodes / {} max", *store.nodes, *store.max_nodes),
 			store.max_node_size
@@ -75,6 +75,10 @@ void add_guest_rows(Table& table, const Limits::Guest& guest)
 			fmt::format("-> max new grants {}", *grants)});
 	else
 		table.add({name, "XenStore", "not known", "(xenstored does not tell)", ""});
+	if (const auto grants = guest.grants_by_watches())
+		table.add({name, "XenStore",
+			fmt::format("{} watches / {} max", *store.watches, *store.max_watches),
+			"(each grant takes one)", fmt::format("-> max new grants {}", *grants)});
 }
 
 // Whose number it is: Xen has no call that tells the limit of a running domain.
@@ -111,6 +115,8 @@ Json guest_json(const Limits& limits)
 		{"xenstore", {{"nodes", or_null(guest.store.nodes)},
 				     {"max_nodes", or_null(guest.store.max_nodes)},
 				     {"max_node_size", or_null(guest.store.max_node_size)},
+				     {"watches", or_null(guest.store.watches)},
+				     {"max_watches", or_null(guest.store.max_watches)},
 				     {"max_grants", or_null(guest.max_grants())}}}};
 }
 

@@ -2,6 +2,7 @@
 #include <iomemgrant/limits.h>
 
 #include <algorithm>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -18,6 +19,12 @@ constexpr std::uint64_t xen_refs = 8;
 // Nodes of a publication that belong to the guest: its directory, what is in it from the start,
 // and what it adds.
 constexpr std::uint64_t nodes_per_grant = 7;
+// Linux's xenbus watches the other end's state of each device.
+constexpr std::uint64_t watches_per_grant = 1;
+
+constexpr auto parameters = "/sys/module/xen_iomemgrant/parameters";
+// max_refs of the module is a 32-bit number.
+constexpr std::uint64_t most_refs_of_module = std::numeric_limits<std::uint32_t>::max();
 
 std::uint64_t headroom(const ModuleInfo& module, const GrantTableSize& table)
 {
@@ -61,6 +68,8 @@ std::string_view to_string(Limits::Bound bound)
 		return "module";
 	case Limits::Bound::maptrack:
 		return "maptrack";
+	case Limits::Bound::hypervisor:
+		return "hypervisor";
 	}
 	return "unknown";
 }
@@ -72,11 +81,27 @@ std::optional<std::uint64_t> Limits::Guest::max_pages() const
 	return minus(std::uint64_t{maptrack->max_frames} * refs_per_maptrack_frame, granted_pages);
 }
 
-std::optional<std::uint64_t> Limits::Guest::max_grants() const
+std::optional<std::uint64_t> Limits::Guest::grants_by_nodes() const
 {
 	if (!store.max_nodes || !store.nodes)
 		return std::nullopt;
 	return minus(*store.max_nodes, *store.nodes) / nodes_per_grant;
+}
+
+std::optional<std::uint64_t> Limits::Guest::grants_by_watches() const
+{
+	if (!store.max_watches || !store.watches)
+		return std::nullopt;
+	return minus(*store.max_watches, *store.watches) / watches_per_grant;
+}
+
+std::optional<std::uint64_t> Limits::Guest::max_grants() const
+{
+	const auto by_nodes = grants_by_nodes();
+	const auto by_watches = grants_by_watches();
+	if (by_nodes && by_watches)
+		return std::min(*by_nodes, *by_watches);
+	return by_nodes ? by_nodes : by_watches;
 }
 
 std::uint64_t Limits::free_refs() const
@@ -97,6 +122,8 @@ std::uint64_t Limits::module_pages() const
 
 Limits::Bound Limits::bound() const
 {
+	if (!module.hypervisor_support)
+		return Bound::hypervisor;
 	const auto guest_pages = guest ? guest->max_pages() : std::nullopt;
 	const auto local = std::min(table_pages(), module_pages());
 	if (guest_pages && *guest_pages < local)
@@ -111,23 +138,38 @@ std::uint64_t Limits::max_pages() const
 		return table_pages();
 	case Bound::module:
 		return module_pages();
+	case Bound::hypervisor:
+		return 0;
 	case Bound::maptrack:
 		break;
 	}
 	return guest->max_pages().value_or(0);
 }
 
+std::string how_to_grant_at_once(std::uint64_t pages)
+{
+	if (pages > most_pages)
+		return fmt::format(
+			"one grant has at most {} pages (1G): name several regions", most_pages);
+	return fmt::format("echo {} > {}/max_pages, here and in the guest", pages, parameters);
+}
+
 std::string Limits::how_to_raise(Bound what) const
 {
-	constexpr auto parameters = "/sys/module/xen_iomemgrant/parameters";
 	switch (what) {
 	case Bound::grant_table:
 		return fmt::format("boot Xen with gnttab_max_frames={}", 2 * table.max_frames);
 	case Bound::module:
 		if (module.max_pages <= minus(module.max_refs, module.nr_refs))
-			return fmt::format(
-				"echo {} > {}/max_pages", 2 * module.max_pages, parameters);
-		return fmt::format("echo {} > {}/max_refs", 2 * module.max_refs, parameters);
+			return how_to_grant_at_once(
+				module.max_pages < most_pages
+					? std::min(2 * std::uint64_t{module.max_pages}, most_pages)
+					: most_pages + 1);
+		return fmt::format("echo {} > {}/max_refs",
+			std::min(2 * std::uint64_t{module.max_refs}, most_refs_of_module),
+			parameters);
+	case Bound::hypervisor:
+		return "install the patched Xen and reboot";
 	case Bound::maptrack:
 		break;
 	}

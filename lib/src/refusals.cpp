@@ -101,8 +101,7 @@ Error too_many_pages(const Candidate& wanted, const ModuleInfo& module)
 		fmt::format("{} are {} pages; the module grants at most {} at once",
 			describe_byte_size(wanted.region.length), wanted.region.nr_pages(),
 			module.max_pages),
-		fmt::format("echo {} > /sys/module/xen_iomemgrant/parameters/max_pages",
-			wanted.region.nr_pages())};
+		how_to_grant_at_once(wanted.region.nr_pages())};
 }
 
 Error too_many_refs(const Candidate& wanted, const ModuleInfo& module)

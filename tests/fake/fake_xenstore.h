@@ -27,7 +27,7 @@ public:
 	std::function<void(FakeXenStore&)> guest = [](FakeXenStore&) {};
 	/// The how-manieth transaction fails, counted from 1.
 	int fail_transaction = 0;
-	XenStoreQuota quotas{1000, 12, 2048};
+	XenStoreQuota quotas{1000, 12, 2048, 128, 6};
 	/// So many commits meet a conflict first.
 	int conflicts = 0;
 	/// Told each request before it is done; throws what the request shall fail with.

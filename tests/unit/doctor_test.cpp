@@ -174,10 +174,10 @@ TEST_F(Doctor, a_xen_without_the_patch_and_one_that_was_told_not_to)
 TEST_F(Doctor, no_xenstore_and_one_that_was_not_set_up)
 {
 	machine.no_store = Error(kind::no_xenstore, "cannot reach xenstored",
-		"systemctl restart xen, which starts a xenstored that is missing");
+		"systemctl restart xen, or /etc/init.d/xen start");
 	EXPECT_EQ(problems(),
 		(Problems{{"xenstore", "cannot reach xenstored; remedy: systemctl restart xen, "
-				       "which starts a xenstored that is missing"}}));
+				       "or /etc/init.d/xen start"}}));
 	machine.no_store.reset();
 	machine.xs.nodes.clear();
 	EXPECT_EQ(problems(),

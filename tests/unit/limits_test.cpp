@@ -49,6 +49,8 @@ TEST_F(LimitsTest, each_limit_has_a_row_with_the_region_that_still_fits)
 		"         -> max new region 1G\n"
 		"web1  XenStore      12 nodes / 1000 max   (2048 bytes in a node)                  "
 		"         -> max new grants 141\n"
+		"web1  XenStore      6 watches / 128 max   (each grant takes one)                  "
+		"         -> max new grants 122\n"
 		"maptrack: Xen's default for new domains (gnttab_max_maptrack_frames); the guest's "
 		"own is not told\n"
 		"largest new region: 102M, bounded by the grant-table; for more: boot Xen with "
@@ -67,7 +69,9 @@ TEST_F(LimitsTest, json_has_the_same_numbers)
 	EXPECT_EQ(document["domain"]["maptrack"]["max_maps"], 262144);
 	EXPECT_EQ(document["domain"]["maptrack"]["source"], "xen-default");
 	EXPECT_EQ(document["domain"]["maptrack"]["max_region"], 1 << 30);
-	EXPECT_EQ(document["domain"]["xenstore"]["max_grants"], (1000 - 12) / 7);
+	EXPECT_EQ(document["domain"]["xenstore"]["max_grants"], 128 - 6);
+	EXPECT_EQ(document["domain"]["xenstore"]["watches"], 6);
+	EXPECT_EQ(document["domain"]["xenstore"]["max_watches"], 128);
 	EXPECT_EQ(document["max_region"], 102 << 20);
 	EXPECT_EQ(document["bound_by"], "grant-table");
 	// Without a domain, every key all the same.
@@ -101,7 +105,7 @@ TEST_F(LimitsTest, the_smallest_one_bounds_and_says_what_to_raise)
 	machine.grants.facts.max_pages = 1024;
 	EXPECT_EQ(last_line(),
 		"largest new region: 4M, bounded by the module; for more: echo 2048 > "
-		"/sys/module/xen_iomemgrant/parameters/max_pages\n");
+		"/sys/module/xen_iomemgrant/parameters/max_pages, here and in the guest\n");
 	machine.grants.facts.max_refs = 512;
 	EXPECT_EQ(last_line(),
 		"largest new region: 2M, bounded by the module; for more: echo 1024 > "
@@ -112,6 +116,53 @@ TEST_F(LimitsTest, the_smallest_one_bounds_and_says_what_to_raise)
 		"max_maptrack_frames=2 in the guest's configuration, and boot Xen with "
 		"gnttab_max_maptrack_frames=2 or more\n");
 	EXPECT_EQ(run({"limits", "-q", "web1"}).out, "1M\n");
+}
+
+TEST_F(LimitsTest, no_more_is_advised_than_the_module_takes)
+{
+	const auto raise = [&](std::uint32_t max_pages) {
+		machine.grants.facts.max_pages = max_pages;
+		const auto limits = measure_limits(machine.host(), std::nullopt);
+		return limits.how_to_raise(Limits::Bound::module);
+	};
+	EXPECT_EQ(raise(200000),
+		"echo 262144 > /sys/module/xen_iomemgrant/parameters/max_pages, here and in the "
+		"guest");
+	EXPECT_EQ(raise(262144), "one grant has at most 262144 pages (1G): name several regions");
+	machine.grants.facts.max_pages = 1024;
+	machine.grants.facts.max_refs = 0xf0000000;
+	machine.xen.table = {0, 0xffffffff};
+	machine.xen.maptrack.reset();
+	const auto ran = run({"check", "web1", "03:00.0/0@0+2G"});
+	EXPECT_NE(ran.out.find("one grant has at most 262144 pages (1G): name several regions"),
+		std::string::npos)
+		<< ran.out;
+}
+
+TEST_F(LimitsTest, a_xen_that_cannot_grant_leaves_room_for_nothing)
+{
+	machine.grants.facts.hypervisor_support = false;
+	const auto document = Json::parse(run({"limits", "web1", "--json"}).out);
+	EXPECT_EQ(document["max_region"], 0);
+	EXPECT_EQ(document["bound_by"], "hypervisor");
+	const auto out = run({"limits"}).out;
+	EXPECT_EQ(out.substr(out.rfind("largest")), "largest new region: 0, bounded by the "
+						    "hypervisor; for more: install the patched Xen "
+						    "and reboot\n");
+}
+
+TEST_F(LimitsTest, the_scarcer_of_nodes_and_watches_bounds_the_grants)
+{
+	const auto grants = [&](const XenStoreQuota& quota) {
+		machine.xs.quotas = quota;
+		return Json::parse(
+			run({"limits", "web1", "--json"}).out)["domain"]["xenstore"]["max_grants"];
+	};
+	EXPECT_EQ(grants({1000, 12, 2048, 128, 6}), 122);
+	EXPECT_EQ(grants({1000, 930, 2048, 128, 6}), 10);
+	EXPECT_EQ(grants({1000, 12, 2048, 128, 130}), 0);
+	EXPECT_EQ(grants({{}, {}, {}, 128, 6}), 122);
+	EXPECT_EQ(grants({1000, 12, 2048, {}, {}}), 141);
 }
 
 TEST_F(LimitsTest, the_headroom_is_never_more_than_half_and_is_never_taken)

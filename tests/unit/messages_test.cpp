@@ -171,7 +171,10 @@ TEST_F(Messages, m20_more_than_fits)
 		"config",
 		7);
 	refused("0a:00.0/0@0+5M", "5 MiB are 1280 pages; the module grants at most 1024 at once",
-		"module-limit", "echo 1280 > /sys/module/xen_iomemgrant/parameters/max_pages", 7);
+		"module-limit",
+		"echo 1280 > /sys/module/xen_iomemgrant/parameters/max_pages, here and in the "
+		"guest",
+		7);
 	machine->grants.facts.nr_refs = 8000;
 	refused("0a:00.0/0@0+1M",
 		"1 MiB needs 256 grant refs; the module holds 8000 of at most 8192", "module-limit",

@@ -18,6 +18,11 @@ std::uint64_t kept_refs(const ModuleInfo& module, const GrantTableSize& table);
 /// Most references all grants may have together, whatever is free.  The module counts alike.
 std::uint64_t most_refs(const ModuleInfo& module, const GrantTableSize& table);
 
+/// Pages of the largest grant there can be, 1 GiB: no module takes a larger max_pages.
+inline constexpr std::uint64_t most_pages = 1 << 18;
+/// How to have grants of @pages: the granting and the mapping module have a limit each.
+std::string how_to_grant_at_once(std::uint64_t pages);
+
 /// What stands in the way of ever larger grants.
 struct Limits {
 	struct Guest {
@@ -29,9 +34,13 @@ struct Limits {
 
 		/// Absent: not known.
 		std::optional<std::uint64_t> max_pages() const;
+		/// By the nodes and by the watches that XenStore leaves to the guest.
+		std::optional<std::uint64_t> grants_by_nodes() const;
+		std::optional<std::uint64_t> grants_by_watches() const;
+		/// The smaller one.
 		std::optional<std::uint64_t> max_grants() const;
 	};
-	enum class Bound { grant_table, module, maptrack };
+	enum class Bound { grant_table, module, maptrack, hypervisor };
 
 	ModuleInfo module;
 	GrantTableSize table;

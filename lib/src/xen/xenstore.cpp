@@ -290,6 +290,8 @@ public:
 			.max_nodes = number_after(limits, "nodes"),
 			.nodes = number_after(used, "nodes"),
 			.max_node_size = number_after(limits, "node-size"),
+			.max_watches = number_after(limits, "watches"),
+			.watches = number_after(used, "watches"),
 		};
 	}
 
