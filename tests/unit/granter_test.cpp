@@ -228,6 +228,53 @@ TEST_F(GranterTest, what_a_guest_says_it_has_mapped_counts_only_when_xen_says_so
 	expect_nothing_left();
 }
 
+TEST_F(GranterTest, a_guest_without_a_free_watch_has_met_a_quota)
+{
+	store.guest = [](FakeXenStore& xs) {
+		xs.write("/local/domain/5/device/iomem/17/error", "ENOSPC watches are used up");
+	};
+	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}); }),
+		(Said{"web1 could not map g17: all XenStore watches it may have are in use; grant "
+		      "withdrawn [xenstore-quota]",
+			"revoke another grant of web1, or xenstore-control quota set watches N; "
+			"xen-iomemgrant limits web1 counts them",
+			7}));
+	expect_nothing_left();
+}
+
+TEST_F(GranterTest, the_limit_of_the_guest_s_own_module_is_named_with_its_remedy)
+{
+	store.guest = [](FakeXenStore& xs) {
+		xs.write("/local/domain/5/device/iomem/17/error", "EFBIG nr-pages");
+		xs.write("/local/domain/5/device/iomem/17/state", "6");
+	};
+	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+8K"}); }),
+		(Said{"web1 could not map g17: EFBIG nr-pages; grant withdrawn [guest-error]",
+			"in web1: echo 2 > /sys/module/xen_iomemgrant/parameters/max_pages", 11}));
+	expect_nothing_left();
+}
+
+TEST_F(GranterTest, a_kernel_that_is_locked_down_is_the_reason_of_its_refusal)
+{
+	device_.refuse = [](const GrantRequest&) { return EPERM; };
+	host.lockdown = [] { return Lockdown{"integrity", Lockdown::Cause::secure_boot}; };
+	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}); }),
+		(Said{"the kernel is locked down (integrity), because Secure Boot is on, and grants "
+		      "no device memory [permission]",
+			"switch Secure Boot off in the firmware's setup and reboot", 4}));
+	// Some kernels mount no securityfs; the module knows.
+	host.lockdown = [] { return Lockdown(); };
+	device_.facts.locked_down = true;
+	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}); }).text,
+		"the kernel is locked down (/sys/kernel/security does not tell the level) and "
+		"grants no device memory [permission]");
+	device_.facts.locked_down = false;
+	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}); }),
+		(Said{"the kernel does not let this user grant device memory [permission]",
+			"CAP_SYS_RAWIO is needed: run as root", 4}));
+	expect_nothing_left();
+}
+
 TEST_F(GranterTest, a_grant_that_another_command_revokes_meanwhile_is_not_reported_as_granted)
 {
 	GrantOptions options;
