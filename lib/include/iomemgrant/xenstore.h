@@ -49,8 +49,8 @@ struct XenStoreQuota {
 	std::optional<std::uint64_t> max_nodes;
 	std::optional<std::uint64_t> nodes;
 	std::optional<std::uint64_t> max_node_size;
-	std::optional<std::uint64_t> max_watches;
-	std::optional<std::uint64_t> watches;
+	std::optional<std::uint64_t> max_watches{};
+	std::optional<std::uint64_t> watches{};
 };
 
 /// Keeps a watch registered while it lives.
