@@ -62,6 +62,8 @@ bool bar_reserve(struct bar_hold *hold);
 void bar_release(struct bar_hold *hold);
 void bar_recount(struct pci_dev *pdev);
 struct bar_hold *bar_find(struct pci_dev *pdev, u8 bar);
+/* Does the device answer at its addresses?  @command is its command register. */
+bool bar_decodes(struct pci_dev *pdev, u16 command);
 int bar_take(struct pci_dev *pdev, const struct iomemgrant_grant *request, struct bar_hold **hold);
 int bar_retake(struct bar_hold *hold, u32 allow);
 /* @locked: the caller holds the device's lock, too. */
@@ -70,10 +72,12 @@ void bar_part(struct bar_hold *hold);	/* the end of one without users */
 
 /* ------------------------------------------------------------- pci_watch.c */
 
-void bar_lost(struct bar_hold *hold);	/* it is not at its addresses any more */
+/* It is not at its addresses any more; @reason is IOMEMGRANT_LOST_*. */
+void bar_lost(struct bar_hold *hold, u32 reason);
 void bar_unplace(struct bar_hold *hold);
 /* Notices what nobody tells of, and takes over what has become free.  True: call again. */
 bool bar_settle_all(void);
+void bar_look(void);			/* look every second while a BAR is held */
 int bar_notifier_register(void);
 void bar_notifier_unregister(void);
 void bar_exit(void);			/* takes grants_lock itself */

@@ -198,7 +198,7 @@ static void death_work(struct work_struct *work)
 	}
 	start_watching();
 	look(store_ready() && (quick || !watching || slow_looks++ % ASK_STORE_EACH == 0));
-	lost_tell_all();
+	lost_settle_all();
 	queue_delayed_work(store_wq, &death_check, quick ? HZ / 2 : 10 * HZ);
 }
 

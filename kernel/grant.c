@@ -55,7 +55,7 @@ u32 grant_state(const struct grant *g)
 {
 	if (READ_ONCE(g->ending))
 		return IOMEMGRANT_ENDING;
-	return READ_ONCE(g->lost) ? IOMEMGRANT_LOST : IOMEMGRANT_LIVE;
+	return READ_ONCE(g->lost_reason) ? IOMEMGRANT_LOST : IOMEMGRANT_LIVE;
 }
 
 /* A reference that was freed may belong to another driver by now: only ours count. */
@@ -73,13 +73,6 @@ u32 grant_nr_mapped(const struct grant *g)
 		nr += rc;
 	}
 	return nr;
-}
-
-static void announce_state(struct grant *g)
-{
-	sysfs_notify(&g->dev.kobj, NULL, "state");
-	kobject_uevent(&g->dev.kobj, KOBJ_CHANGE);
-	grant_announce();
 }
 
 /* -------------------------------------------------------------------- ending */
@@ -142,7 +135,7 @@ static bool grant_start_end(struct grant *g)
 	if (grant_try_end(g))
 		return true;
 	if (news)
-		announce_state(g);
+		grant_announce_state(g);
 	grant_retry_soon();
 	return false;
 }
@@ -154,9 +147,12 @@ static void retry_work(struct work_struct *work)
 
 	mutex_lock(&grants_lock);
 	again = bar_settle_all();
-	list_for_each_entry_safe(g, next, &grants, node)
-		if (g->ending && !grant_try_end(g))
+	list_for_each_entry_safe(g, next, &grants, node) {
+		if (g->withdrawn && !g->ending)
+			again |= !grant_start_end(g);
+		else if (g->ending && !grant_try_end(g))
 			again = true;
+	}
 	if (again) {
 		retry_delay = min_t(unsigned long, retry_delay * 2, RETRY_LAST);
 		queue_delayed_work(iomemgrant_wq, &retry, retry_delay);
@@ -164,22 +160,7 @@ static void retry_work(struct work_struct *work)
 	mutex_unlock(&grants_lock);
 }
 
-/* Called by pci_watch.c. */
-void grant_lose(const struct bar_hold *hold, u32 allow, int domid)
-{
-	struct grant *g;
-
-	lockdep_assert_held(&grants_lock);
-	list_for_each_entry(g, &grants, node) {
-		if (g->hold != hold || g->lost || g->allow & allow || g->domid == domid)
-			continue;
-		WRITE_ONCE(g->lost, true);
-		announce_state(g);
-		death_check_now();
-	}
-}
-
-static struct grant *grant_find(u64 id)
+struct grant *grant_find(u64 id)
 {
 	struct grant *g;
 
@@ -258,36 +239,6 @@ void grant_end_those(bool (*those)(const struct grant *g, const void *arg), cons
 	if (again)
 		grant_retry_soon();
 	mutex_unlock(&grants_lock);
-}
-
-/* Has @tell tell the guest of every lost grant, once, with no lock held. */
-void grant_each_lost(bool (*tell)(domid_t domid, u64 id))
-{
-	struct grant *g;
-	u64 id = 0;
-	domid_t domid;
-	bool found;
-
-	do {
-		found = false;
-		mutex_lock(&grants_lock);
-		list_for_each_entry(g, &grants, node) {
-			if (g->id <= id || !g->lost || g->told)
-				continue;
-			id = g->id;
-			domid = g->domid;
-			found = true;
-			break;
-		}
-		mutex_unlock(&grants_lock);
-		if (!found || !tell(domid, id))
-			continue;
-		mutex_lock(&grants_lock);
-		g = grant_find(id);
-		if (g)
-			g->told = true;
-		mutex_unlock(&grants_lock);
-	} while (found);
 }
 
 bool grant_any(void)

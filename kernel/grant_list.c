@@ -34,8 +34,11 @@ static void fill_entry(const struct grant *g, struct iomemgrant_entry *e)
 	e->subsystem_device = g->subsystem_device;
 	memcpy(e->uuid, g->uuid.b, sizeof(e->uuid));
 	e->age = ktime_get_boottime_ns() - g->made;
+	e->lost_reason = g->lost_reason;
 	e->cache = g->cache;
-	e->changes = g->ending && !entry_refusable() ? IOMEMGRANT_CHANGED_MAPPABLE : 0;
+	e->changes = g->changes;
+	if (g->ending && !entry_refusable())
+		e->changes |= IOMEMGRANT_CHANGED_MAPPABLE;
 	grant_label_copy(g, e->label);
 }
 

@@ -17,6 +17,13 @@ void grant_announce(void)
 	wake_up_interruptible(&generation_wait);
 }
 
+void grant_announce_state(struct grant *g)
+{
+	sysfs_notify(&g->dev.kobj, NULL, "state");
+	kobject_uevent(&g->dev.kobj, KOBJ_CHANGE);
+	grant_announce();
+}
+
 u64 grant_generation(void)
 {
 	return READ_ONCE(generation);

@@ -91,8 +91,10 @@ struct grant {
 	unsigned long *held;		/* grants_lock: references not yet free */
 	u32 nr_held;			/* grants_lock */
 	bool ending;			/* grants_lock: end was asked for */
-	bool lost;			/* grants_lock: what it was made of left */
-	bool told;			/* grants_lock: and the guest was told so */
+	u32 lost_reason;		/* grants_lock: IOMEMGRANT_LOST_*, 0 while it is not */
+	u32 changes;			/* grants_lock: IOMEMGRANT_CHANGED_* */
+	bool told;			/* grants_lock: the guest was told that it is lost */
+	bool withdrawn;			/* grants_lock: and it is to end, nothing being mapped */
 	char label[IOMEMGRANT_LABEL_SIZE];	/* grants_lock; empty: none */
 	const void *owner;		/* grants_lock: the file, or NULL */
 	wait_queue_head_t wait;		/* woken when the last reference is free */
@@ -135,11 +137,9 @@ void grant_end_owner(const void *owner);
 void grant_count(u32 *nr_grants, u32 *nr_refs);
 u32 grant_state(const struct grant *g);
 u32 grant_nr_mapped(const struct grant *g);
-/* Both: caller holds grants_lock.  Kept: grants with a bit of @allow, and those of @domid. */
-void grant_lose(const struct bar_hold *hold, u32 allow, int domid);
+struct grant *grant_find(u64 id);	/* caller holds grants_lock */
 void grant_retry_soon(void);
 void grant_end_those(bool (*those)(const struct grant *g, const void *arg), const void *arg);
-void grant_each_lost(bool (*tell)(domid_t domid, u64 id));
 bool grant_any(void);
 int grant_init(void);
 void grant_exit(void);
@@ -154,9 +154,29 @@ void grant_label_copy(const struct grant *g, char *label);	/* IOMEMGRANT_LABEL_S
 int grant_label_set(const struct iomemgrant_label *request, const void *owner);
 int grant_list(struct iomemgrant_list *list);
 void grant_announce(void);		/* caller holds grants_lock */
+void grant_announce_state(struct grant *g);
 u64 grant_generation(void);
 __poll_t grant_poll(struct file *file, struct poll_table_struct *wait, u64 seen);
 void grant_room(struct iomemgrant_info *info);
+
+/* ------------------------------------------------------------ grant_lost.c */
+
+/* What lost.c has to know of a lost grant. */
+struct lost_grant {
+	u64 id;
+	domid_t domid;
+	grant_ref_t first_ref;
+	u32 nr_refs;
+};
+
+/* Keeps grants with a bit of @allow, and those of @domid.  Caller holds grants_lock. */
+void grant_lose(const struct bar_hold *hold, u32 reason, u32 allow, int domid);
+void grant_note_changes(const struct bar_hold *hold, u32 changes);	/* the same */
+bool grant_any_of_no_use(void);						/* the same */
+/* Has @tell tell the guest of every lost grant, once, with no lock held. */
+void grant_each_lost(bool (*tell)(const struct lost_grant *grant));
+/* Ends the lost grants no guest needs, each after @withdraw was true, called with no lock held. */
+void grant_each_of_no_use(bool (*withdraw)(const struct lost_grant *grant));
 
 /* ----------------------------------------------------------------- store.c */
 
@@ -175,7 +195,7 @@ void death_check_now(void);
 
 /* ------------------------------------------------------------------ lost.c */
 
-void lost_tell_all(void);		/* on store_wq only */
+void lost_settle_all(void);		/* on store_wq only */
 
 /* ------------------------------------------------------------------- map.c */
 

@@ -3,12 +3,17 @@
  * Tells the guest when the device behind its pages has gone, or the driver that
  * lent it: the publication goes from Connected to Closing, as if it were revoked,
  * and the guest takes the pages from its users, who would read nothing but ones.
+ * When Xen says that the guest has let go, the publication is removed and the grant
+ * is ended.
  *
- * The kernel does it because nobody else is sure to run.  It goes no further: the
- * grant stays listed as lost until it is ended, and who published it withdraws it.
+ * The module does all of it itself, because no program of user space is sure to run.
  *
- * What was not published yet, or could not be written, is tried again as long as
- * the grant exists: death.c, whose work this is part of, looks every ten seconds.
+ * A grant that was not published yet, or whose publication could not be written, is
+ * tried again as long as it exists: death.c, whose work this is part of, looks every
+ * ten seconds.
+ *
+ * User space publishes under the grant's id where that is free, else under another
+ * number.  So a publication is recognised by its references, which no other has.
  */
 #include <linux/slab.h>
 
@@ -18,42 +23,154 @@
 
 #define TRIES 20
 
-/* Looks and writes in one transaction: user space may be withdrawing it right now. */
-static int close_once(const char *dir)
-{
-	struct xenbus_transaction xbt;
-	int rc, state;
+/* Only the hardware domain grants, and its number is 0. */
+#define BACKENDS	"/local/domain/0/backend/iomem"
+#define PATH_SIZE	80
 
-	rc = xenbus_transaction_start(&xbt);
+static void backend_path(char *path, domid_t domid, u64 devid)
+{
+	snprintf(path, PATH_SIZE, BACKENDS "/%u/%llu", domid, devid);
+}
+
+/* Does the publication at @path offer exactly the references of @grant? */
+static bool publishes(struct xenbus_transaction xbt, const char *path,
+		      const struct lost_grant *grant)
+{
+	char want[24], *refs = xenbus_read(xbt, path, "refs", NULL);
+	bool same;
+
+	if (IS_ERR(refs))
+		return false;
+	if (grant->nr_refs == 1)
+		snprintf(want, sizeof(want), "%u", grant->first_ref);
+	else
+		snprintf(want, sizeof(want), "%u-%u", grant->first_ref,
+			 grant->first_ref + grant->nr_refs - 1);
+	same = !strcmp(refs, want);
+	kfree(refs);
+	return same;
+}
+
+/* The number under which @grant is published: 0, -ENOENT, or another failure. */
+static int find_publication(struct xenbus_transaction xbt, const struct lost_grant *grant,
+			    u64 *devid)
+{
+	char path[PATH_SIZE], **names;
+	unsigned int nr, i;
+	int rc = -ENOENT;
+
+	backend_path(path, grant->domid, grant->id);
+	*devid = grant->id;
+	if (publishes(xbt, path, grant))
+		return 0;
+	snprintf(path, sizeof(path), BACKENDS "/%u", grant->domid);
+	names = xenbus_directory(xbt, path, "", &nr);
+	if (IS_ERR(names))
+		return PTR_ERR(names);
+	for (i = 0; i < nr && rc; i++) {
+		if (decode_whole_number(names[i], S64_MAX, devid))
+			continue;
+		backend_path(path, grant->domid, *devid);
+		if (publishes(xbt, path, grant))
+			rc = 0;
+	}
+	kfree(names);
+	return rc;
+}
+
+static int close(struct xenbus_transaction xbt, const struct lost_grant *grant)
+{
+	char path[PATH_SIZE];
+	int rc, state;
+	u64 devid;
+
+	rc = find_publication(xbt, grant, &devid);
 	if (rc)
 		return rc;
-	rc = xenbus_scanf(xbt, dir, "state", "%d", &state);
-	rc = rc == 1 ? 0 : -ENOENT;
-	if (!rc && state == XenbusStateConnected)
-		rc = xenbus_printf(xbt, dir, "state", "%d", XenbusStateClosing);
-	if (rc) {
-		xenbus_transaction_end(xbt, 1);
+	backend_path(path, grant->domid, devid);
+	if (xenbus_scanf(xbt, path, "state", "%d", &state) != 1)
+		return -ENOENT;
+	if (state != XenbusStateConnected)
+		return 0;
+	return xenbus_printf(xbt, path, "state", "%d", XenbusStateClosing);
+}
+
+static void remove_if_empty(struct xenbus_transaction xbt, const char *path)
+{
+	unsigned int nr;
+	char **names = xenbus_directory(xbt, path, "", &nr);
+
+	if (IS_ERR(names))
+		return;
+	kfree(names);
+	if (!nr)
+		xenbus_rm(xbt, path, "");
+}
+
+/* As user space does it at the end of a revoke: both directories, and parents left empty. */
+static int withdraw(struct xenbus_transaction xbt, const struct lost_grant *grant)
+{
+	char path[PATH_SIZE];
+	u64 devid;
+	int rc;
+
+	rc = find_publication(xbt, grant, &devid);
+	if (rc)
 		return rc;
-	}
-	return xenbus_transaction_end(xbt, 0);
+	snprintf(path, sizeof(path), "/local/domain/%u/device/iomem/%llu", grant->domid, devid);
+	rc = xenbus_rm(xbt, path, "");
+	if (rc && rc != -ENOENT)
+		return rc;
+	backend_path(path, grant->domid, devid);
+	rc = xenbus_rm(xbt, path, "");
+	if (rc)
+		return rc;
+	snprintf(path, sizeof(path), "/local/domain/%u/device/iomem", grant->domid);
+	remove_if_empty(xbt, path);
+	snprintf(path, sizeof(path), BACKENDS "/%u", grant->domid);
+	remove_if_empty(xbt, path);
+	remove_if_empty(xbt, BACKENDS);
+	return 0;
+}
+
+/* Looks and writes in one transaction: user space may be changing the same right now. */
+static int transact(const struct lost_grant *grant,
+		    int (*act)(struct xenbus_transaction xbt, const struct lost_grant *grant))
+{
+	struct xenbus_transaction xbt;
+	int rc, tries = 0;
+
+	do {
+		rc = xenbus_transaction_start(&xbt);
+		if (rc)
+			return rc;
+		rc = act(xbt, grant);
+		if (rc)
+			xenbus_transaction_end(xbt, 1);
+		else
+			rc = xenbus_transaction_end(xbt, 0);
+	} while (rc == -EAGAIN && ++tries < TRIES);
+	return rc;
 }
 
 /* True when the guest needs no more telling. */
-static bool tell(domid_t domid, u64 id)
+static bool tell(const struct lost_grant *grant)
 {
-	int rc, tries = 0;
-	char dir[64];
-
-	/* Only the hardware domain grants, and its number is 0. */
-	snprintf(dir, sizeof(dir), "/local/domain/0/backend/iomem/%u/%llu", domid, id);
-	do {
-		rc = close_once(dir);
-	} while (rc == -EAGAIN && ++tries < TRIES);
-	return !rc;
+	return !transact(grant, close);
 }
 
-void lost_tell_all(void)
+/* True when nothing of the publication is left. */
+static bool take_back(const struct lost_grant *grant)
 {
-	if (store_ready())
-		grant_each_lost(tell);
+	int rc = transact(grant, withdraw);
+
+	return !rc || rc == -ENOENT;
+}
+
+void lost_settle_all(void)
+{
+	if (!store_ready())
+		return;
+	grant_each_lost(tell);
+	grant_each_of_no_use(take_back);
 }

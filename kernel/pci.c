@@ -100,7 +100,7 @@ int bar_get(struct pci_dev *pdev, const struct iomemgrant_grant *rq, struct bar_
 		return -EBUSY;
 	hold = bar_find(pdev, rq->bar);
 	if (hold && bar_moved(hold)) {
-		bar_lost(hold);
+		bar_lost(hold, IOMEMGRANT_LOST_MOVED);
 		return -ENODEV;
 	}
 	rc = check_bar(pdev, rq);

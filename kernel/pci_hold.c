@@ -101,7 +101,7 @@ void bar_release(struct bar_hold *hold)
 /* ------------------------------------------------------------------ the power */
 
 /* Virtual functions have no such bit: their BARs follow the physical function. */
-static bool decodes(const struct pci_dev *pdev, u16 command)
+bool bar_decodes(struct pci_dev *pdev, u16 command)
 {
 	return pdev->no_command_memory || command & PCI_COMMAND_MEMORY;
 }
@@ -144,7 +144,7 @@ static int power_up(struct bar_hold *hold, u32 allow)
 	if (pci_read_config_word(pdev, PCI_COMMAND, &command) || command == 0xffff)
 		goto put;
 	rc = -EHOSTDOWN;
-	if (!decodes(pdev, command) && !(allow & IOMEMGRANT_ALLOW_DECODE_OFF))
+	if (!bar_decodes(pdev, command) && !(allow & IOMEMGRANT_ALLOW_DECODE_OFF))
 		goto put;
 	rc = -EACCES;
 	if (command & PCI_COMMAND_MASTER && !(allow & IOMEMGRANT_ALLOW_DMA))
@@ -153,7 +153,7 @@ static int power_up(struct bar_hold *hold, u32 allow)
 	if (rc)
 		goto put;
 	pci_read_config_word(pdev, PCI_COMMAND, &command);
-	if (!decodes(pdev, command)) {
+	if (!bar_decodes(pdev, command)) {
 		disable(pdev);
 		rc = -EHOSTDOWN;
 		goto put;
@@ -195,7 +195,7 @@ int bar_retake(struct bar_hold *hold, u32 allow)
 		return -EBUSY;
 	if (pci_read_config_word(hold->pdev, PCI_COMMAND, &command) || command == 0xffff)
 		return -ENODEV;
-	if (!decodes(hold->pdev, command))
+	if (!bar_decodes(hold->pdev, command))
 		return -EHOSTDOWN;
 	if (command & PCI_COMMAND_MASTER && !(allow & IOMEMGRANT_ALLOW_DMA))
 		return -EACCES;
@@ -263,6 +263,7 @@ int bar_take(struct pci_dev *pdev, const struct iomemgrant_grant *rq, struct bar
 		return rc;
 	}
 	list_add(&hold->node, &bar_holds);
+	bar_look();
 	*out = hold;
 	return 0;
 }

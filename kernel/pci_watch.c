@@ -15,8 +15,9 @@
  * is free.  That place is below the bridge that is there, and is looked for again
  * when that leaves, too.
  *
- * The bus notifier tells of most, inside the device's lock but for removals.  The
- * rest is looked for now and then, see bar_settle_all().
+ * The bus notifier tells of most, inside the device's lock but for removals.  What it
+ * does not tell of (a BAR that sysfs resizes, a device given to another guest, what
+ * is written to configuration space) is looked for, see bar_look().
  */
 #include <linux/pci.h>
 #include <linux/slab.h>
@@ -77,13 +78,13 @@ static bool place(struct bar_hold *hold)
 	return false;
 }
 
-void bar_lost(struct bar_hold *hold)
+void bar_lost(struct bar_hold *hold, u32 reason)
 {
 	if (hold->gone)
 		return;
 	hold->gone = true;
 	bar_release(hold);
-	grant_lose(hold, 0, -1);
+	grant_lose(hold, reason, 0, -1);
 	grant_retry_soon();
 }
 
@@ -92,7 +93,48 @@ static void bar_removed(struct bar_hold *hold)
 {
 	hold->counted = false;
 	hold->powered = false;
-	bar_lost(hold);
+	bar_lost(hold, IOMEMGRANT_LOST_DEVICE_GONE);
+}
+
+/* The register behind the BAR has another address than the kernel's books. */
+static bool register_differs(struct pci_dev *pdev, u8 bar)
+{
+	int at = PCI_BASE_ADDRESS_0 + 4 * bar;
+	struct pci_bus_region region;
+	u32 low, high = 0;
+
+	/* The registers of virtual functions read 0. */
+	if (pdev->is_virtfn)
+		return false;
+	pcibios_resource_to_bus(pdev->bus, &region, &pdev->resource[bar]);
+	if (pci_read_config_dword(pdev, at, &low))
+		return false;
+	if (pci_resource_flags(pdev, bar) & IORESOURCE_MEM_64 &&
+	    pci_read_config_dword(pdev, at + 4, &high))
+		return false;
+	return ((u64)high << 32 | (low & PCI_BASE_ADDRESS_MEM_MASK)) != region.start;
+}
+
+/* IOMEMGRANT_CHANGED_*; a device that does not answer has none of them. */
+static u32 changes_of(struct bar_hold *hold)
+{
+	struct pci_dev *pdev = hold->pdev;
+	u16 command, power = 0;
+	u32 changes = 0;
+
+	if (pci_read_config_word(pdev, PCI_COMMAND, &command) || command == 0xffff)
+		return 0;
+	if (pdev->pm_cap && pci_read_config_word(pdev, pdev->pm_cap + PCI_PM_CTRL, &power))
+		power = 0;
+	if (command & PCI_COMMAND_MASTER)
+		changes |= IOMEMGRANT_CHANGED_BUS_MASTER;
+	if (!bar_decodes(pdev, command))
+		changes |= IOMEMGRANT_CHANGED_DECODE_OFF;
+	if (power & PCI_PM_CTRL_STATE_MASK)
+		changes |= IOMEMGRANT_CHANGED_NOT_D0;
+	if (register_differs(pdev, hold->bar))
+		changes |= IOMEMGRANT_CHANGED_BAR_REGISTER;
+	return changes;
 }
 
 /* True: look again soon.  Caller holds the device's lock. */
@@ -105,12 +147,13 @@ static bool settle(struct bar_hold *hold)
 		return true;
 	}
 	if (bar_moved(hold)) {
-		bar_lost(hold);
+		bar_lost(hold, IOMEMGRANT_LOST_MOVED);
 		return true;
 	}
 	if (owner >= 0)
-		grant_lose(hold, 0, owner);
+		grant_lose(hold, IOMEMGRANT_LOST_ASSIGNED, 0, owner);
 	bar_recount(hold->pdev);
+	grant_note_changes(hold, changes_of(hold));
 	/* A driver that is here keeps what it has; there is news when it leaves. */
 	return !bar_user(hold->pdev) && !bar_reserve(hold);
 }
@@ -179,6 +222,14 @@ static bool is_master(struct pci_dev *pdev)
 	return !pci_read_config_word(pdev, PCI_COMMAND, &command) && command & PCI_COMMAND_MASTER;
 }
 
+/* A driver resizes or moves BARs in its probe. */
+static bool moved(struct bar_hold *hold)
+{
+	if (!hold->gone && bar_moved(hold))
+		bar_lost(hold, IOMEMGRANT_LOST_MOVED);
+	return hold->gone;
+}
+
 /* All of it inside the lock of the hold's device. */
 static void driver_news(struct bar_hold *hold, unsigned long action)
 {
@@ -190,26 +241,51 @@ static void driver_news(struct bar_hold *hold, unsigned long action)
 		break;
 	case BUS_NOTIFY_BOUND_DRIVER:
 		hold->driver = bar_user(hold->pdev);
-		if (hold->driver)
-			grant_lose(hold, IOMEMGRANT_ALLOW_DRIVER_BOUND, -1);
+		if (hold->driver && !moved(hold))
+			grant_lose(hold, IOMEMGRANT_LOST_DRIVER_CAME,
+				   IOMEMGRANT_ALLOW_DRIVER_BOUND, -1);
 		break;
 	case BUS_NOTIFY_UNBIND_DRIVER:
 		if (hold->driver)
-			grant_lose(hold, 0, -1);
+			grant_lose(hold, IOMEMGRANT_LOST_DRIVER_LEFT, 0, -1);
 		hold->driver = NULL;
 		break;
 	case BUS_NOTIFY_DRIVER_NOT_BOUND:
 		/* It may just have looked at the device: what was on before stays on. */
 		if (!hold->was_master)
 			pci_clear_master(hold->pdev);
+		moved(hold);
 		break;
 	case BUS_NOTIFY_UNBOUND_DRIVER:
 		/* Our enable count kept the PCI core from doing it. */
 		pci_clear_master(hold->pdev);
-		if (hold->users && !hold->gone && (bar_moved(hold) || !bar_reserve(hold)))
+		if (hold->users && !moved(hold) && !bar_reserve(hold))
 			grant_retry_soon();
 		break;
 	}
+}
+
+/* Two looks are never more than a second apart. */
+#define LOOK_EVERY (HZ * 9 / 10)
+
+static void look_work(struct work_struct *work);
+static DECLARE_DELAYED_WORK(look, look_work);
+
+void bar_look(void)
+{
+	queue_delayed_work(iomemgrant_wq, &look, LOOK_EVERY);
+}
+
+/* A few reads of configuration space for each BAR of which pages are granted. */
+static void look_work(struct work_struct *work)
+{
+	mutex_lock(&grants_lock);
+	bar_settle_all();
+	if (grant_any_of_no_use())
+		death_check_now();
+	if (!list_empty(&bar_holds))
+		bar_look();
+	mutex_unlock(&grants_lock);
 }
 
 static int bar_notify(struct notifier_block *nb, unsigned long action, void *data)
@@ -247,6 +323,7 @@ void bar_exit(void)
 	struct bar_hold *hold, *next;
 	struct device *dev;
 
+	cancel_delayed_work_sync(&look);
 	list_for_each_entry_safe(hold, next, &bar_holds, node) {
 		dev = get_device(&hold->pdev->dev);
 		device_lock(dev);

@@ -46,7 +46,39 @@ static const char *grant_state_name(u32 state)
 	}
 }
 
+static const char *grant_lost_reason_name(u32 reason)
+{
+	switch (reason) {
+	case IOMEMGRANT_LOST_DEVICE_GONE:
+		return "device-gone";
+	case IOMEMGRANT_LOST_MOVED:
+		return "moved";
+	case IOMEMGRANT_LOST_DRIVER_LEFT:
+		return "driver-left";
+	case IOMEMGRANT_LOST_DRIVER_CAME:
+		return "driver-came";
+	case IOMEMGRANT_LOST_ASSIGNED:
+		return "assigned";
+	default:
+		return "-";
+	}
+}
+
+static ssize_t grant_changes_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	static const char *const names[] = { "bus-master", "decode-off", "not-d0", "bar-register" };
+	u32 changes = READ_ONCE(to_grant(dev)->changes);
+	int i, len = 0;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (changes & BIT(i))
+			len += sysfs_emit_at(buf, len, "%s%s", len ? "," : "", names[i]);
+	return len + sysfs_emit_at(buf, len, len ? "\n" : "-\n");
+}
+static struct device_attribute grant_attr_changes = __ATTR(changes, 0444, grant_changes_show, NULL);
+
 GRANT_ATTR(state, 0444, "%s", grant_state_name(grant_state(g)));
+GRANT_ATTR(lost_reason, 0444, "%s", grant_lost_reason_name(READ_ONCE(g->lost_reason)));
 GRANT_ATTR(domid, 0444, "%u", g->domid);
 GRANT_ATTR(pci, 0444, "%04x:%02x:%02x.%u", g->segment, g->bus, PCI_SLOT(g->devfn),
 	   PCI_FUNC(g->devfn));
@@ -97,7 +129,7 @@ static ssize_t grant_bus_master_show(struct device *dev, struct device_attribute
 	const struct grant *g = to_grant(dev);
 	u16 command;
 
-	if (READ_ONCE(g->lost) || pci_read_config_word(g->pdev, PCI_COMMAND, &command) ||
+	if (READ_ONCE(g->lost_reason) || pci_read_config_word(g->pdev, PCI_COMMAND, &command) ||
 	    command == 0xffff)
 		return sysfs_emit(buf, "-\n");
 	return sysfs_emit(buf, "%u\n", !!(command & PCI_COMMAND_MASTER));
@@ -110,11 +142,13 @@ static struct attribute *grant_attrs[] = {
 	&grant_attr_bar.attr,
 	&grant_attr_bus_master.attr,
 	&grant_attr_cache.attr,
+	&grant_attr_changes.attr,
 	&grant_attr_created.attr,
 	&grant_attr_domid.attr,
 	&grant_attr_first_ref.attr,
 	&grant_attr_label.attr,
 	&grant_attr_length.attr,
+	&grant_attr_lost_reason.attr,
 	&grant_attr_mapped_refs.attr,
 	&grant_attr_nr_refs.attr,
 	&grant_attr_offset.attr,

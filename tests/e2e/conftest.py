@@ -62,7 +62,7 @@ def _kernel_tests(logs):
     if made.returncode:
         raise BenchError(f"tests/kernel does not build:\n{made.stdout}{made.stderr}")
     return ([directory / name for name in ("iomem-ktest", "iomem-ktest32", "iomem-fuzz", "iomem-offer")],
-            directory / "driver/iomem_driver.ko")
+            [directory / "driver" / name for name in ("iomem_driver.ko", "iomem_host.ko")])
 
 
 @dataclass
@@ -95,9 +95,9 @@ class Tested:
         for what, path in (("hypervisor", xen), ("programs", stage), ("kernel module", module)):
             if path and not path.exists():
                 raise BenchError(f"the {what} under test is not built: no {path}")
-        kernel_programs, driver = _kernel_tests(logs)
+        kernel_programs, drivers = _kernel_tests(logs)
         return cls(xen, stage, module, sorted(programs.iterdir()) + kernel_programs,
-                   [(driver, "/root/iomem_driver.ko")], logs, config.getoption("--life"),
+                   [(driver, f"/root/{driver.name}") for driver in drivers], logs, config.getoption("--life"),
                    config.getoption("--xenstored"))
 
     def boot(self, logs, **settings):

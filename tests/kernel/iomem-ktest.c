@@ -150,11 +150,12 @@ static int do_list(void)
 		const struct iomemgrant_entry *e = &entries[i];
 
 		printf("id=%llu domid=%u %04x:%02x:%02x.%u/%u@%#llx+%#llx address=%#llx refs=%u+%u "
-		       "mapped=%u state=%u uuid=%02x%02x..%02x\n",
+		       "mapped=%u state=%u uuid=%02x%02x..%02x lost=%u changes=%u label=%s\n",
 		       (unsigned long long)e->id, e->domid, e->segment, e->bus, e->devfn >> 3,
 		       e->devfn & 7, e->bar, (unsigned long long)e->offset,
 		       (unsigned long long)e->length, (unsigned long long)e->address, e->first_ref,
-		       e->nr_refs, e->nr_mapped, e->state, e->uuid[0], e->uuid[1], e->uuid[15]);
+		       e->nr_refs, e->nr_mapped, e->state, e->uuid[0], e->uuid[1], e->uuid[15],
+		       e->lost_reason, e->changes, e->label[0] ? e->label : "-");
 	}
 	return 0;
 }

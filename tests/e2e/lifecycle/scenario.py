@@ -3,6 +3,8 @@
 
 import contextlib
 
+from devices import REMOVED
+
 EDU_ID = 0x010000ED
 
 
@@ -14,6 +16,22 @@ def extra_guest(bench, name, kind, **settings):
         yield guest
     finally:
         bench.forget(name)
+
+
+@contextlib.contextmanager
+def host_driver(bench, options="", name="iomem_host"):
+    """A driver called `name` for REMOVED: the function yielded binds it, and tells whether it is bound."""
+    device = f"/sys/bus/pci/devices/{REMOVED}"
+    bench.dom0(f"insmod /root/iomem_host.ko name={name} {options}; echo {name} > {device}/driver_override").check()
+
+    def bind():
+        bench.dom0(f"echo {REMOVED} > /sys/bus/pci/drivers_probe")
+        return bench.dom0(f"test -e {device}/driver").rc == 0
+
+    try:
+        yield bind
+    finally:
+        bench.dom0(f"echo > {device}/driver_override; rmmod iomem_host; echo 1 > {device}/enable")
 
 
 def wait_until(what, happens, seconds=60):

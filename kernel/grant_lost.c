@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Grants whose device is not any more what it was when they were made.
+ *
+ * A grant is lost when its device, its place or the driver that lent it has gone.
+ * lost.c tells the guest, which then lets go.  A lost grant that was told and that
+ * the guest does not map is of no use to any domain: it ends without being asked
+ * for, because its references keep the addresses, and a driver, waiting.
+ *
+ * Lesser changes are noted for user space and have no effect.
+ */
+#include "iomemgrant.h"
+
+void grant_lose(const struct bar_hold *hold, u32 reason, u32 allow, int domid)
+{
+	struct grant *g;
+
+	lockdep_assert_held(&grants_lock);
+	list_for_each_entry(g, &grants, node) {
+		if (g->hold != hold || g->lost_reason || g->allow & allow || g->domid == domid)
+			continue;
+		WRITE_ONCE(g->lost_reason, reason);
+		WRITE_ONCE(g->changes, 0);
+		grant_announce_state(g);
+		death_check_now();
+	}
+}
+
+void grant_note_changes(const struct bar_hold *hold, u32 changes)
+{
+	struct grant *g;
+	u32 now;
+
+	lockdep_assert_held(&grants_lock);
+	list_for_each_entry(g, &grants, node) {
+		now = changes;
+		if (g->allow & IOMEMGRANT_ALLOW_DMA)
+			now &= ~IOMEMGRANT_CHANGED_BUS_MASTER;
+		if (g->hold != hold || g->lost_reason || g->changes == now)
+			continue;
+		WRITE_ONCE(g->changes, now);
+		kobject_uevent(&g->dev.kobj, KOBJ_CHANGE);
+		grant_announce();
+	}
+}
+
+/* A guest that was not told may be about to map: its grant stays. */
+static bool is_of_no_use(const struct grant *g)
+{
+	u32 nr_mapped;
+
+	if (!g->lost_reason || !g->told || g->withdrawn || g->ending)
+		return false;
+	nr_mapped = grant_nr_mapped(g);
+	/* Where Xen's marks cannot be read, trying to end tells. */
+	return !nr_mapped || nr_mapped == U32_MAX;
+}
+
+bool grant_any_of_no_use(void)
+{
+	const struct grant *g;
+
+	lockdep_assert_held(&grants_lock);
+	list_for_each_entry(g, &grants, node)
+		if (is_of_no_use(g))
+			return true;
+	return false;
+}
+
+/* The first grant after *@id that @wanted picks, for walks that drop the lock between two. */
+static struct grant *next_grant(u64 id, bool (*wanted)(const struct grant *g))
+{
+	struct grant *g;
+
+	list_for_each_entry(g, &grants, node)
+		if (g->id > id && wanted(g))
+			return g;
+	return NULL;
+}
+
+static bool is_to_be_told(const struct grant *g)
+{
+	return g->lost_reason && !g->told;
+}
+
+/* Calls @act without the lock for each grant that @wanted picks, and @done with it if that is true. */
+static void each_grant(bool (*wanted)(const struct grant *g),
+		       bool (*act)(const struct lost_grant *lost), void (*done)(struct grant *g))
+{
+	struct lost_grant lost = { .id = 0 };
+	struct grant *g;
+
+	for (;;) {
+		mutex_lock(&grants_lock);
+		g = next_grant(lost.id, wanted);
+		if (g)
+			lost = (struct lost_grant) {
+				.id = g->id,
+				.domid = g->domid,
+				.first_ref = g->first_ref,
+				.nr_refs = g->nr_refs,
+			};
+		mutex_unlock(&grants_lock);
+		if (!g)
+			return;
+		if (!act(&lost))
+			continue;
+		mutex_lock(&grants_lock);
+		g = grant_find(lost.id);
+		if (g)
+			done(g);
+		mutex_unlock(&grants_lock);
+	}
+}
+
+static void was_told(struct grant *g)
+{
+	g->told = true;
+}
+
+/* Ending touches the device, which may be asleep: that is for a work that freezes. */
+static void was_withdrawn(struct grant *g)
+{
+	g->withdrawn = true;
+	grant_retry_soon();
+}
+
+void grant_each_lost(bool (*tell)(const struct lost_grant *lost))
+{
+	each_grant(is_to_be_told, tell, was_told);
+}
+
+void grant_each_of_no_use(bool (*withdraw)(const struct lost_grant *lost))
+{
+	each_grant(is_of_no_use, withdraw, was_withdrawn);
+}

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is written to a device's configuration space while pages of it are granted."""
+
+import contextlib
+import re
+
+import pytest
+
+from devices import E1000E, REMOVED
+from scenario import wait_until
+
+SYSFS = "/sys/bus/pci/devices"
+BUS_MASTER, DECODE_OFF, NOT_D0, BAR_REGISTER = 1, 2, 4, 8
+
+
+def read(bench, offset, size, device=REMOVED):
+    out = bench.dom0(f"od -An -v -tu1 -j {offset} -N {size} {SYSFS}/{device}/config").check().out
+    return bytes(int(byte) for byte in out.split())
+
+
+def write(bench, offset, data, device=REMOVED):
+    text = "".join(f"\\{byte:03o}" for byte in data)
+    bench.dom0(f"printf '{text}' | dd of={SYSFS}/{device}/config bs=1 seek={offset} conv=notrunc 2>/dev/null").check()
+
+
+@contextlib.contextmanager
+def written(bench, offset, data, device=REMOVED):
+    before = read(bench, offset, len(data), device)
+    write(bench, offset, data, device)
+    try:
+        yield
+    finally:
+        write(bench, offset, before, device)
+
+
+@pytest.fixture
+def granted(bench, pv, granter):
+    """The number of a grant of a device without a driver, made without any override."""
+    bench.dom0(f"echo 1 > {SYSFS}/{REMOVED}/enable").check()
+    made = bench.dom0(f"iomem-ktest grant {pv.domid} {REMOVED} 0 0 4096").check().out.split()[0]
+    yield made
+    bench.dom0(f"iomem-ktest end {made}").check()
+
+
+def changes(bench, grant):
+    (line,) = [line for line in bench.dom0("iomem-ktest list").check().out.splitlines()
+               if line.startswith(f"id={grant} ")]
+    return int(re.search(r" changes=(\d+) ", line)[1])
+
+
+def seen_and_gone(bench, grant, bit, name, offset, data, device=REMOVED):
+    assert changes(bench, grant) == 0
+    with written(bench, offset, data, device):
+        wait_until(f"{name} is seen", lambda: changes(bench, grant) == bit, 5)
+        assert bench.dom0(f"cat /sys/class/iomemgrant/grant{grant}/changes").out == f"{name}\n"
+    wait_until(f"{name} is over", lambda: changes(bench, grant) == 0, 5)
+    assert bench.dom0(f"cat /sys/class/iomemgrant/grant{grant}/changes").out == "-\n"
+
+
+def test_bus_mastering_switched_on_later(bench, granted):
+    command = int.from_bytes(read(bench, 4, 2), "little")
+    seen_and_gone(bench, granted, BUS_MASTER, "bus-master", 4, (command | 4).to_bytes(2, "little"))
+
+
+def test_memory_decoding_switched_off_later(bench, granted):
+    command = int.from_bytes(read(bench, 4, 2), "little")
+    seen_and_gone(bench, granted, DECODE_OFF, "decode-off", 4, (command & ~2).to_bytes(2, "little"))
+
+
+def test_a_bar_register_that_loses_its_address(bench, granted):
+    # As a reset leaves it.
+    seen_and_gone(bench, granted, BAR_REGISTER, "bar-register", 0x10, bytes(4))
+
+
+def test_bus_mastering_that_the_grant_allows_is_no_news(bench, pv, granter):
+    bench.dom0(f"echo 1 > {SYSFS}/{REMOVED}/enable").check()
+    made = bench.dom0(f"iomem-ktest grant {pv.domid} {REMOVED} 0 0 4096 2").check().out.split()[0]
+    other = bench.dom0(f"iomem-ktest grant {pv.domid} {REMOVED} 0 4096 4096").check().out.split()[0]
+    command = int.from_bytes(read(bench, 4, 2), "little")
+    with written(bench, 4, (command | 4).to_bytes(2, "little")):
+        wait_until("it is seen", lambda: changes(bench, other) == BUS_MASTER, 5)
+        assert changes(bench, made) == 0
+    bench.dom0(f"iomem-ktest end {made}; iomem-ktest end {other}").check()
+
+
+def test_a_device_that_sleeps(bench, pv, granter):
+    bench.dom0(f"echo 1 > {SYSFS}/{E1000E}/enable").check()
+    made = bench.dom0(f"iomem-ktest grant {pv.domid} {E1000E} 0 0 4096 2").check().out.split()[0]
+    at = 0x34
+    while read(bench, at, 1, E1000E)[0] and read(bench, read(bench, at, 1, E1000E)[0], 1, E1000E) != b"\x01":
+        at = read(bench, at, 1, E1000E)[0] + 1
+    control = read(bench, at, 1, E1000E)[0] + 4
+    state = int.from_bytes(read(bench, control, 2, E1000E), "little")
+    try:
+        seen_and_gone(bench, made, NOT_D0, "not-d0", control, (state | 3).to_bytes(2, "little"), E1000E)
+    finally:
+        bench.dom0(f"iomem-ktest end {made}; echo 0 > {SYSFS}/{E1000E}/enable")
