@@ -22,11 +22,14 @@
 
 LIST_HEAD(bar_holds);		/* grants_lock */
 
-/* Drivers that own a device for somebody else and keep their hands off its BARs. */
+/*
+ * Drivers that keep a device from others and leave its registers alone.  vfio-pci and
+ * its relatives are none of them: their users reset the device, power it down and let
+ * it do DMA.
+ */
 static bool driver_is_placeholder(const struct device_driver *drv)
 {
-	return !strcmp(drv->name, "pciback") || !strcmp(drv->name, "pci-stub") ||
-	       !strcmp(drv->name, "vfio-pci");
+	return !strcmp(drv->name, "pciback") || !strcmp(drv->name, "pci-stub");
 }
 
 struct device_driver *bar_user(const struct pci_dev *pdev)
