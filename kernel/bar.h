@@ -3,6 +3,7 @@
  * BARs of which pages are granted, and what the files around them do:
  *
  *	pci         may a BAR be granted      pci_hold   keeps it as it is
+ *	pci_region  reserves granted pages    pci_place  keeps addresses of what has gone
  *	pci_watch   sees what changes
  *
  * iomemgrant.h includes it.
@@ -29,17 +30,20 @@ struct bar_hold {
 	struct list_head node;
 	unsigned int users;		/* grants; 0: waits for the device's lock to be powered down */
 	struct pci_dev *pdev;		/* fixed, referenced */
-	struct device *bridge;		/* fixed, referenced: the windows @place may be in */
+	struct pci_dev *pf;		/* fixed, referenced: @pdev, or its physical function */
+	struct device *bridge;		/* fixed, referenced: the root windows @place may be in */
 	u8 bar;				/* fixed */
 	struct byte_range window;		/* fixed: the BAR's pages, in machine addresses */
 	struct device_driver *driver;	/* the driver that uses the device, or NULL */
-	struct resource region;		/* the BAR; has a parent while it is ours */
+	struct list_head regions;	/* granted pages that are reserved, see pci_region.c */
+	bool incomplete;		/* not all of them could be */
 	struct resource tail;		/* rest of a page after a small BAR */
 	bool counted;			/* we hold an enable count */
 	bool powered;			/* and a PM reference */
 	bool was_master;		/* bus mastering was on when a driver came */
+	bool marked;			/* we marked a virtual function as assigned */
 	bool gone;			/* the BAR is not at @window any more */
-	struct resource *place;		/* then: @window, reserved; NULL while it is not */
+	struct resource place;		/* then: @window; has a parent while it is reserved */
 	bool warned;			/* ... of that */
 };
 
@@ -58,23 +62,41 @@ struct device_driver *bar_user(const struct pci_dev *pdev);
 /* The pages a BAR's registers lie in.  A small BAR gets the whole of its page. */
 struct byte_range bar_window(struct pci_dev *pdev, u8 bar);
 bool bar_moved(const struct bar_hold *hold);
-bool bar_reserve(struct bar_hold *hold);
-void bar_release(struct bar_hold *hold);
 void bar_recount(struct pci_dev *pdev);
 struct bar_hold *bar_find(struct pci_dev *pdev, u8 bar);
 /* Does the device answer at its addresses?  @command is its command register. */
 bool bar_decodes(struct pci_dev *pdev, u16 command);
-int bar_take(struct pci_dev *pdev, const struct iomemgrant_grant *request, struct bar_hold **hold);
-int bar_retake(struct bar_hold *hold, u32 allow);
-/* @locked: the caller holds the device's lock, too. */
-void bar_put(struct bar_hold *hold, bool locked);
+int bar_take(struct pci_dev *pdev, const struct iomemgrant_grant *request,
+	     struct byte_range pages, struct bar_hold **hold);
+/* A BAR that is held already: @pages of it, too. */
+int bar_retake(struct bar_hold *hold, struct byte_range pages, u32 allow);
+void bar_mark(struct bar_hold *hold);	/* keeps a virtual function from being removed */
+/* @pages: those of the grant that lets go.  @locked: the caller holds the device's lock, too. */
+void bar_put(struct bar_hold *hold, struct byte_range pages, bool locked);
 void bar_part(struct bar_hold *hold);	/* the end of one without users */
+
+/* ------------------------------------------------------------ pci_region.c */
+
+bool bar_reserve(struct bar_hold *hold, struct byte_range pages);
+bool bar_reserve_all(struct bar_hold *hold);	/* the pages of all its grants */
+/* A grant of @pages has ended: those that no other grant has are free again. */
+void bar_trim(struct bar_hold *hold, struct byte_range pages);
+int bar_claim_tail(struct bar_hold *hold, u32 allow);
+void bar_release(struct bar_hold *hold);
+
+/* ------------------------------------------------------------- pci_place.c */
+
+bool bar_place(struct bar_hold *hold);
+void bar_unplace(struct bar_hold *hold);
+void bar_take_out(struct bar_hold *hold, struct pci_dev *bridge);
+/* Remembers that @pdev is being removed, and tells whether the PCI core is done with that. */
+void bar_leaving(struct pci_dev *pdev);
+bool bar_still_leaving(void);
 
 /* ------------------------------------------------------------- pci_watch.c */
 
 /* It is not at its addresses any more; @reason is IOMEMGRANT_LOST_*. */
 void bar_lost(struct bar_hold *hold, u32 reason);
-void bar_unplace(struct bar_hold *hold);
 /* Notices what nobody tells of, and takes over what has become free.  True: call again. */
 bool bar_settle_all(void);
 void bar_look(void);			/* look every second while a BAR is held */

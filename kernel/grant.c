@@ -84,7 +84,7 @@ static void grant_finish(struct grant *g)
 	list_del(&g->node);
 	nr_grants--;
 	device_del(&g->dev);
-	bar_put(g->hold, false);
+	bar_put(g->hold, g->pages, false);
 	g->hold = NULL;
 	grant_announce();
 	wake_up_all(&g->wait);

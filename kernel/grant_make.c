@@ -168,7 +168,7 @@ static int grant_install(struct grant *g, const struct iomemgrant_grant *rq,
 	grant_register(g);
 	return 0;
 put:
-	bar_put(g->hold, true);
+	bar_put(g->hold, g->pages, true);
 	g->hold = NULL;
 	return rc;
 }

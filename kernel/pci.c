@@ -111,7 +111,8 @@ int bar_get(struct pci_dev *pdev, const struct iomemgrant_grant *rq, struct bar_
 	rc = check_frames(pages) ?: check_msix(pdev, rq->bar, pages);
 	if (rc)
 		return rc;
-	rc = hold ? bar_retake(hold, rq->allow) : bar_take(pdev, rq, &hold);
+	rc = hold ? bar_retake(hold, pages, rq->allow) :
+		    bar_take(pdev, rq, pages, &hold);
 	if (rc)
 		return rc;
 	hold->users++;

@@ -5,8 +5,8 @@
  * The device may have a driver of its own, which enables it and reserves the BAR
  * through the PCI core.  What the core does then it books on the driver that is
  * bound, to be undone when that leaves.  So neither is done through the core here:
- * the region is this module's own, and the enable count is counted down by hand
- * until it is the last one.
+ * the regions are this module's own (pci_region.c), and the enable count is counted
+ * down by hand until it is the last one.
  *
  * The last enable count is given back under the device's lock, or a driver that is
  * just being bound would be switched off.  That lock is outside grants_lock, so it
@@ -17,8 +17,6 @@
 #include <linux/pm_runtime.h>
 
 #include "iomemgrant.h"
-
-#define REGION_NAME "xen_iomemgrant"
 
 LIST_HEAD(bar_holds);		/* grants_lock */
 
@@ -53,60 +51,29 @@ bool bar_moved(const struct bar_hold *hold)
 	return now.start != hold->window.start || now.length != hold->window.length;
 }
 
-/* -------------------------------------------------------------- the addresses */
-
-/* Below the BAR, where the PCI core would put it for a driver.  Silent. */
-bool bar_reserve(struct bar_hold *hold)
-{
-	struct resource *res = &hold->pdev->resource[hold->bar];
-
-	if (hold->region.parent)
-		return true;
-	if (!res->parent)
-		return false;
-	hold->region = (struct resource) {
-		.name = REGION_NAME,
-		.start = res->start,
-		.end = res->end,
-		.flags = IORESOURCE_MEM | IORESOURCE_BUSY,
-	};
-	return !request_resource(res, &hold->region);
-}
-
-/* Reserves what a small BAR leaves of its page, so that nothing else moves in. */
-static int claim_tail(struct bar_hold *hold, u32 allow)
-{
-	struct resource *res = &hold->pdev->resource[hold->bar];
-	u64 end = hold->window.start + hold->window.length - 1;
-
-	if (res->start == hold->window.start && res->end == end)
-		return 0;
-	if (allow & IOMEMGRANT_ALLOW_SHARED_PAGE)
-		return 0;
-	if (res->start != hold->window.start || !res->parent)
-		return -ENOTUNIQ;
-	hold->tail.name = REGION_NAME;
-	hold->tail.start = res->end + 1;
-	hold->tail.end = end;
-	hold->tail.flags = res->flags;
-	return request_resource(res->parent, &hold->tail) ? -ENOTUNIQ : 0;
-}
-
-/* By pointer: the BAR may be elsewhere by now, and these addresses another's. */
-void bar_release(struct bar_hold *hold)
-{
-	if (hold->tail.parent)
-		release_resource(&hold->tail);
-	if (hold->region.parent)
-		release_resource(&hold->region);
-}
-
 /* ------------------------------------------------------------------ the power */
 
-/* Virtual functions have no such bit: their BARs follow the physical function. */
+#ifdef CONFIG_PCI_IOV
+/* Virtual functions have no such bit: the physical function has one for all of them. */
+static bool vf_decodes(struct pci_dev *vf)
+{
+	struct pci_dev *pf = pci_physfn(vf);
+	int cap = pci_find_ext_capability(pf, PCI_EXT_CAP_ID_SRIOV);
+	u16 control;
+
+	return cap && !pci_read_config_word(pf, cap + PCI_SRIOV_CTRL, &control) &&
+	       control & PCI_SRIOV_CTRL_MSE;
+}
+#else
+static bool vf_decodes(struct pci_dev *vf)
+{
+	return true;
+}
+#endif
+
 bool bar_decodes(struct pci_dev *pdev, u16 command)
 {
-	return pdev->no_command_memory || command & PCI_COMMAND_MEMORY;
+	return pdev->is_virtfn ? vf_decodes(pdev) : command & PCI_COMMAND_MEMORY;
 }
 
 /*
@@ -186,7 +153,7 @@ struct bar_hold *bar_find(struct pci_dev *pdev, u8 bar)
  * A BAR held already: the new grant's own conditions still have to hold.  The driver
  * may be another than at the first grant, or come since.
  */
-int bar_retake(struct bar_hold *hold, u32 allow)
+int bar_retake(struct bar_hold *hold, struct byte_range pages, u32 allow)
 {
 	struct device_driver *drv = bar_user(hold->pdev);
 	u16 command;
@@ -194,35 +161,33 @@ int bar_retake(struct bar_hold *hold, u32 allow)
 
 	if (drv && !(allow & IOMEMGRANT_ALLOW_DRIVER_BOUND))
 		return -EBUSY;
-	if (!bar_reserve(hold) && !drv)
-		return -EBUSY;
 	if (pci_read_config_word(hold->pdev, PCI_COMMAND, &command) || command == 0xffff)
 		return -ENODEV;
 	if (!bar_decodes(hold->pdev, command))
 		return -EHOSTDOWN;
 	if (command & PCI_COMMAND_MASTER && !(allow & IOMEMGRANT_ALLOW_DMA))
 		return -EACCES;
-	/* Made under ALLOW_SHARED_PAGE, now asked for without. */
-	rc = hold->tail.parent ? 0 : claim_tail(hold, allow);
+	/* It may have been made under ALLOW_SHARED_PAGE, which is now not given. */
+	rc = bar_claim_tail(hold, allow);
+	if (!rc && !bar_reserve(hold, pages) && !drv) {
+		bar_trim(hold, pages);
+		rc = -EBUSY;
+	}
 	/* When it leaves, every grant of the BAR is lost. */
 	if (!rc && drv)
 		hold->driver = drv;
 	return rc;
 }
 
-/* It owns the windows of the root bus. */
-static struct device *host_bridge(struct pci_bus *bus)
+/* The root bus, whose bridge owns its windows. */
+static struct pci_bus *root_bus(struct pci_bus *bus)
 {
 	while (!pci_is_root_bus(bus))
 		bus = bus->parent;
-	return bus->bridge;
+	return bus;
 }
 
-/*
- * A page of its own for each: a driver that fails to reserve its BAR and releases it
- * nevertheless has whatever region is there unlinked and freed, and the kernel does
- * not free what came from the page allocator.
- */
+/* A page of its own, for hold->place: see the head of pci_region.c. */
 static struct bar_hold *hold_alloc(struct pci_dev *pdev, u8 bar)
 {
 	struct bar_hold *hold = (struct bar_hold *)get_zeroed_page(GFP_KERNEL);
@@ -230,8 +195,10 @@ static struct bar_hold *hold_alloc(struct pci_dev *pdev, u8 bar)
 	BUILD_BUG_ON(sizeof(*hold) > PAGE_SIZE);
 	if (!hold)
 		return NULL;
+	INIT_LIST_HEAD(&hold->regions);
 	hold->pdev = pci_dev_get(pdev);
-	hold->bridge = get_device(host_bridge(pdev->bus));
+	hold->pf = pci_dev_get(pci_physfn(pdev));
+	hold->bridge = get_device(root_bus(hold->pf->bus)->bridge);
 	hold->bar = bar;
 	hold->window = bar_window(pdev, bar);
 	return hold;
@@ -240,11 +207,42 @@ static struct bar_hold *hold_alloc(struct pci_dev *pdev, u8 bar)
 static void hold_free(struct bar_hold *hold)
 {
 	put_device(hold->bridge);
+	pci_dev_put(hold->pf);
 	pci_dev_put(hold->pdev);
 	free_page((unsigned long)hold);
 }
 
-int bar_take(struct pci_dev *pdev, const struct iomemgrant_grant *rq, struct bar_hold **out)
+/*
+ * While a virtual function is marked as assigned, drivers of physical functions refuse
+ * to change the number of virtual functions, which would remove it.  pciback marks
+ * what it owns, too, and takes the mark away when it leaves.
+ */
+void bar_mark(struct bar_hold *hold)
+{
+	if (!hold->pdev->is_virtfn || pci_is_dev_assigned(hold->pdev))
+		return;
+	pci_set_dev_assigned(hold->pdev);
+	hold->marked = true;
+}
+
+static void unmark(struct bar_hold *hold)
+{
+	const struct device_driver *drv = hold->pdev->dev.driver;
+	struct bar_hold *other;
+
+	if (!hold->marked || (drv && !strcmp(drv->name, "pciback")))
+		return;
+	list_for_each_entry(other, &bar_holds, node) {
+		if (other != hold && other->pdev == hold->pdev && other->users) {
+			other->marked = true;
+			return;
+		}
+	}
+	pci_clear_dev_assigned(hold->pdev);
+}
+
+int bar_take(struct pci_dev *pdev, const struct iomemgrant_grant *rq, struct byte_range pages,
+	     struct bar_hold **out)
 {
 	struct device_driver *drv = bar_user(pdev);
 	struct bar_hold *hold;
@@ -256,9 +254,9 @@ int bar_take(struct pci_dev *pdev, const struct iomemgrant_grant *rq, struct bar
 	if (!hold)
 		return -ENOMEM;
 	hold->driver = drv;
-	/* The driver the caller knows of has it: the BAR is lent to us. */
-	rc = bar_reserve(hold) || drv ? 0 : -EBUSY;
-	rc = rc ?: claim_tail(hold, rq->allow);
+	/* A driver that the caller knows of may have the BAR: it lends it. */
+	rc = bar_reserve(hold, pages) || drv ? 0 : -EBUSY;
+	rc = rc ?: bar_claim_tail(hold, rq->allow);
 	rc = rc ?: power_up(hold, rq->allow);
 	if (rc) {
 		bar_release(hold);
@@ -266,6 +264,7 @@ int bar_take(struct pci_dev *pdev, const struct iomemgrant_grant *rq, struct bar
 		return rc;
 	}
 	list_add(&hold->node, &bar_holds);
+	bar_mark(hold);
 	bar_look();
 	*out = hold;
 	return 0;
@@ -278,14 +277,17 @@ void bar_part(struct bar_hold *hold)
 		disable(hold->pdev);
 	if (hold->powered)
 		pm_runtime_put(&hold->pdev->dev);
+	unmark(hold);
 	list_del(&hold->node);
 	hold_free(hold);
 }
 
-void bar_put(struct bar_hold *hold, bool locked)
+void bar_put(struct bar_hold *hold, struct byte_range pages, bool locked)
 {
-	if (--hold->users)
+	if (--hold->users) {
+		bar_trim(hold, pages);
 		return;
+	}
 	bar_unplace(hold);
 	bar_release(hold);
 	if (locked) {

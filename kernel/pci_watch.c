@@ -11,72 +11,17 @@
  *
  * A device that is pulled, removed or moved to other addresses: its old ones may be
  * given to another device while the guest still maps them.  So they are reserved
- * again as soon as the PCI core let go of them, and stay so until the last reference
- * is free.  That place is below the bridge that is there, and is looked for again
- * when that leaves, too.
+ * again as soon as the PCI core let go of them, see pci_place.c.
  *
  * The bus notifier tells of most, inside the device's lock but for removals.  What it
  * does not tell of (a BAR that sysfs resizes, a device given to another guest, what
  * is written to configuration space) is looked for, see bar_look().
  */
 #include <linux/pci.h>
-#include <linux/slab.h>
 
 #include <xen/pci.h>
 
 #include "iomemgrant.h"
-
-/*
- * The last device that announced its removal while grants existed, referenced, until
- * the PCI core has let go of its resources: removals come one after another, and
- * what is put into the tree below it in between would vanish with it.
- */
-static struct pci_dev *leaving;		/* grants_lock */
-
-static bool still_leaving(void)
-{
-	int i;
-
-	if (!leaving)
-		return false;
-	for (i = 0; i < PCI_NUM_RESOURCES; i++)
-		if (leaving->resource[i].parent)
-			return true;
-	pci_dev_put(leaving);
-	leaving = NULL;
-	return false;
-}
-
-void bar_unplace(struct bar_hold *hold)
-{
-	if (hold->place && hold->place->parent)
-		release_resource(hold->place);
-	kfree(hold->place);
-	hold->place = NULL;
-}
-
-/*
- * Reserves the addresses of a BAR that is not there any more.  A place is good while
- * what it lies below contains it.  That exists: before a device goes, take_out() was
- * called, and the hold keeps the host bridge.
- */
-static bool place(struct bar_hold *hold)
-{
-	struct resource *own = hold->place;
-
-	if (own && own->parent && resource_contains(own->parent, own))
-		return false;
-	bar_unplace(hold);
-	if (still_leaving() || (!bar_moved(hold) && hold->pdev->resource[hold->bar].parent))
-		return true;
-	hold->place = request_mem_region(hold->window.start, hold->window.length,
-					 "xen_iomemgrant (device gone)");
-	if (!hold->place && !hold->warned)
-		pr_warn("%s BAR %u: addresses still mapped by a guest are in use again\n",
-			pci_name(hold->pdev), hold->bar);
-	hold->warned = !hold->place;
-	return false;
-}
 
 void bar_lost(struct bar_hold *hold, u32 reason)
 {
@@ -103,8 +48,8 @@ static bool register_differs(struct pci_dev *pdev, u8 bar)
 	struct pci_bus_region region;
 	u32 low, high = 0;
 
-	/* The registers of virtual functions read 0. */
-	if (pdev->is_virtfn)
+	/* Virtual functions and BARs of a fixed place have registers that read 0. */
+	if (pdev->is_virtfn || pci_resource_flags(pdev, bar) & IORESOURCE_PCI_FIXED)
 		return false;
 	pcibios_resource_to_bus(pdev->bus, &region, &pdev->resource[bar]);
 	if (pci_read_config_dword(pdev, at, &low))
@@ -153,20 +98,21 @@ static bool settle(struct bar_hold *hold)
 	if (owner >= 0)
 		grant_lose(hold, IOMEMGRANT_LOST_ASSIGNED, 0, owner);
 	bar_recount(hold->pdev);
+	bar_mark(hold);
 	grant_note_changes(hold, changes_of(hold));
 	/* A driver that is here keeps what it has; there is news when it leaves. */
-	return !bar_user(hold->pdev) && !bar_reserve(hold);
+	return !bar_user(hold->pdev) && !bar_reserve_all(hold);
 }
 
 bool bar_settle_all(void)
 {
-	bool again = still_leaving();
+	bool again = bar_still_leaving();
 	struct bar_hold *hold, *next;
 	struct device *dev;
 
 	list_for_each_entry_safe(hold, next, &bar_holds, node) {
 		if (hold->users && hold->gone) {
-			again |= place(hold);
+			again |= bar_place(hold);
 			continue;
 		}
 		dev = get_device(&hold->pdev->dev);
@@ -184,15 +130,6 @@ bool bar_settle_all(void)
 	return again;
 }
 
-/* What lies below a resource of @pdev has to be out before that is gone. */
-static void take_out(struct bar_hold *hold, const struct pci_dev *pdev)
-{
-	const struct resource *parent = hold->place ? hold->place->parent : NULL;
-
-	if (parent >= pdev->resource && parent < pdev->resource + PCI_NUM_RESOURCES)
-		bar_unplace(hold);
-}
-
 /*
  * The PCI core announces a removal twice: before the device leaves its bus and
  * after.  A grant that found the device between the two is caught by the second.
@@ -204,14 +141,11 @@ static void device_leaves(struct pci_dev *pdev)
 	if (list_empty(&bar_holds))
 		return;
 	list_for_each_entry(hold, &bar_holds, node) {
-		take_out(hold, pdev);
+		bar_take_out(hold, pdev);
 		if (hold->pdev == pdev)
 			bar_removed(hold);
 	}
-	if (leaving != pdev) {
-		pci_dev_put(leaving);
-		leaving = pci_dev_get(pdev);
-	}
+	bar_leaving(pdev);
 	grant_retry_soon();
 }
 
@@ -259,8 +193,11 @@ static void driver_news(struct bar_hold *hold, unsigned long action)
 	case BUS_NOTIFY_UNBOUND_DRIVER:
 		/* Our enable count kept the PCI core from doing it. */
 		pci_clear_master(hold->pdev);
-		if (hold->users && !moved(hold) && !bar_reserve(hold))
-			grant_retry_soon();
+		if (hold->users && !moved(hold)) {
+			bar_mark(hold);
+			if (!bar_reserve_all(hold))
+				grant_retry_soon();
+		}
 		break;
 	}
 }
@@ -333,6 +270,5 @@ void bar_exit(void)
 		device_unlock(dev);
 		put_device(dev);
 	}
-	pci_dev_put(leaving);
-	leaving = NULL;
+	bar_leaving(NULL);
 }

@@ -8,6 +8,8 @@ BIG_SIZE = 256 << 20
 SMALL = "0000:00:17.0"          # a BAR of 256 bytes, no driver here
 REMOVED = "0000:00:18.0"        # another edu, for what takes the device away
 SLOT = "0000:01:00.0"           # what is plugged into the hot-plug slot
+PF = "0000:02:00.0"             # an nvme controller that can make four virtual functions
+VF = "0000:02:00.1"             # the first of them
 
 
 def arguments(directory):
@@ -24,4 +26,8 @@ def arguments(directory):
         "-device", "sdhci-pci,addr=17.0",
         "-device", "edu,addr=18.0",
         "-device", "pcie-root-port,id=plug,addr=16.0,chassis=1",
+        "-device", "pcie-root-port,id=functions,addr=1a.0,chassis=2",
+        "-device", "nvme-subsys,id=subsystem",
+        "-device", "nvme,serial=functions,bus=functions,subsys=subsystem,sriov_max_vfs=4,"
+                   "sriov_vq_flexible=8,sriov_vi_flexible=4,max_ioqpairs=12,msix_qsize=9",
     ]

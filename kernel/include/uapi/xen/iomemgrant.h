@@ -129,8 +129,8 @@ struct iomemgrant_info {
  * A caller compiled before @min_id gets a grant without a label, for uncached mapping.
  *
  * While the grant exists and is not LOST, the device stays enabled and in D0, and the
- * BAR stays reserved.  A LOST grant that the guest was told of and does not map any
- * more ends by itself.
+ * granted pages stay reserved.  A LOST grant that the guest was told of and does not map
+ * any more ends by itself.
  *
  * errno: EINVAL bad field, or @domid is this domain; EOPNOTSUPP read-only, order, or Xen
  * lacks GNTMAP_iomem_map; EPERM no CAP_SYS_RAWIO, kernel locked down, or pages
