@@ -81,6 +81,8 @@ Json device_json(const GrantStatus& status)
 
 Json peer_json(const GrantStatus& status)
 {
+	if (!status.asked)
+		return nullptr;
 	const auto& guest = status.guest;
 	return {
 		{"agent", nullptr},
@@ -161,6 +163,8 @@ const Field fields[] = {
 		[](const GrantStatus& s) { return Json(s.published); }},
 	{"peer", "GUEST",
 		[](const GrantStatus& s) {
+			if (!s.asked)
+				return std::string("-");
 			return s.guest.error.empty() ? std::string(to_string(s.guest.state))
 						     : s.guest.error;
 		},

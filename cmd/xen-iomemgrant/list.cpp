@@ -41,11 +41,20 @@ ListCommand parse(const ListText& text)
 	return command;
 }
 
+// A guest that is asked to let go, and has not begun to, shows in XenStore alone.
+Ask how_much_to_ask(const ListCommand& command)
+{
+	const auto& columns = command.columns;
+	const bool guest = std::find(columns.begin(), columns.end(), "GUEST") != columns.end();
+	return guest || !command.filter.state.empty() ? Ask::all : Ask::unsettled;
+}
+
 int run_list(const ListCommand& command, Machine& machine, Output& output)
 {
 	auto& host = machine.host();
 	Domains domains(host);
-	const auto grants = command.filter.apply(take_inventory(host, domains), domains);
+	const auto grants = command.filter.apply(
+		take_inventory(host, domains, how_much_to_ask(command)), domains);
 
 	auto document = output.document("list");
 	document["grants"] = Json::array();
@@ -59,8 +68,9 @@ int run_list(const ListCommand& command, Machine& machine, Output& output)
 		return 0;
 	}
 	const bool notes = command.notes &&
-		std::any_of(grants.begin(), grants.end(),
-			[](const GrantStatus& status) { return !status.note().empty(); });
+			   std::any_of(grants.begin(), grants.end(), [](const GrantStatus& status) {
+				   return !status.note().empty();
+			   });
 	output.text(render_grants(grants, command.columns, notes, command.legend, output));
 	return 0;
 }

@@ -117,7 +117,7 @@ Candidates candidates(const RevokeCommand& command, Host& host, Domains& domains
 			if (auto named = find_named(command.names, host, domains))
 				return {std::move(*named), std::nullopt};
 		}
-		return {take_inventory(host, domains), std::nullopt};
+		return {take_inventory(host, domains, Ask::unsettled), std::nullopt};
 	} catch (const Error& error) {
 		// Ending what the kernel grants needs no XenStore.
 		if (error.kind() != kind::no_xenstore || command.dry_run)

@@ -25,8 +25,7 @@ int run_show(const GrantName& name, bool with_refs, Machine& machine, Output& ou
 {
 	auto& host = machine.host();
 	Domains domains(host);
-	const auto grants = take_inventory(host, domains);
-	const auto& status = select(grants, name, domains);
+	const auto status = find_grant(host, domains, name);
 	auto document = output.document("show");
 	document["grant"] = grant_json(status);
 	output.print(document);

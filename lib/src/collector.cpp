@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What keeps this from taking away what somebody uses: a grant's number is never used twice, and
-// whoever publishes a grant has made it before.  So what XenStore shows first and the kernel does
-// not know afterwards has ended for good.  And a domain whose id is gone, or names another UUID,
-// does not come back.
+// Two facts keep this from taking away what is in use.  A grant's number is never used twice, and a
+// publisher has made the grant before; so a publication that XenStore shows first and that the
+// kernel does not know afterwards has ended for good.  And a domain whose id is gone, or names
+// another UUID, does not come back.
 #include <iomemgrant/collector.h>
-
-#include <algorithm>
-#include <set>
 
 #include <fmt/format.h>
 
@@ -29,13 +26,6 @@ Remains remains_of(const Host& host, Remains::Kind kind, std::string reason, Gra
 	return remains;
 }
 
-bool is_known(const std::vector<Grant>& grants, const PublicationPath& path)
-{
-	return std::any_of(grants.begin(), grants.end(), [&](const Grant& grant) {
-		return grant.id == path.id() && grant.domid == path.grantee();
-	});
-}
-
 } // namespace
 
 std::string_view to_string(Remains::Kind kind)
@@ -54,29 +44,44 @@ std::string_view to_string(Remains::Kind kind)
 std::vector<Remains> Collector::find()
 {
 	// XenStore first, then the kernel: see above.
-	const auto backends = list_publications(host_);
-	const auto frontends = list_frontends();
-	const auto grants = host_.device.list();
+	const auto listed = list_publications(host_);
+	const Paths backends(listed.begin(), listed.end());
+	const auto frontends = list_frontends(backends);
 
 	std::vector<Remains> found;
-	for (const auto& grant : grants) {
-		auto status = inspect(host_, domains_, grant);
-		if (auto reason = why_dead(status))
-			found.push_back(remains_of(host_, Remains::Kind::grant, std::move(*reason),
-				std::move(status)));
+	Paths known;
+	for (const auto& grant : host_.device.list()) {
+		const PublicationPath path(host_.self, grant.domid, grant.id);
+		known.insert(path);
+		if (auto remains = examine(grant, backends.contains(path)))
+			found.push_back(std::move(*remains));
 	}
-	find_publications(backends, grants, found);
-	find_publications(frontends, grants, found);
+	find_publications(backends, known, found);
+	find_publications(frontends, known, found);
 	find_directories(found);
 	return found;
 }
 
-// Why a grant the kernel has is of no use to anybody.  Absent: it may be.
+// XenStore is asked about a grant only when, without its word, there is a reason to end it.
+std::optional<Remains> Collector::examine(const Grant& grant, bool published)
+{
+	auto status = inspect_kernel(host_, domains_, grant);
+	status.published = published;
+	if (!why_dead(status))
+		return std::nullopt;
+	status = inspect(host_, domains_, grant);
+	auto reason = why_dead(status);
+	if (!reason)
+		return std::nullopt;
+	return remains_of(host_, Remains::Kind::grant, std::move(*reason), std::move(status));
+}
+
+// Why a grant the kernel has is of no use any more.  Absent: it may be of use.
 std::optional<std::string> Collector::why_dead(const GrantStatus& status) const
 {
+	const auto& grant = status.grant;
 	if (!status.domain_alive)
 		return "domain gone";
-	const auto& grant = status.grant;
 	if (grant.state == Grant::State::lost) {
 		if (!status.device_present)
 			return "device gone";
@@ -93,42 +98,39 @@ std::optional<std::string> Collector::why_dead(const GrantStatus& status) const
 	return std::nullopt;
 }
 
-// Frontend directories that claim to belong to this granter.  The guest owns them; one that lies
-// about itself loses what it made up.
-std::vector<PublicationPath> Collector::list_frontends()
+// Frontend directories that claim to belong to this granter and that no backend directory has.  The
+// guest owns them; one that lies about itself loses what it made up.
+Collector::Paths Collector::list_frontends(const Paths& backends)
 {
-	std::vector<PublicationPath> frontends;
+	Paths frontends;
 	for (const auto& domain : host_.store.directory("/local/domain")) {
 		const auto domid = Domid::parse(domain);
 		if (!domid)
 			continue;
-		for (const auto& name :
-			host_.store.directory(PublicationPath::frontends(*domid))) {
+		for (const auto& name : host_.store.directory(PublicationPath::frontends(*domid))) {
 			const auto id = GrantId::parse(name);
 			if (!id || name[0] == 'g')
 				continue;
 			const PublicationPath path(host_.self, *domid, *id);
-			if (host_.store.read(path.frontend("backend-id")) == host_.self.str())
-				frontends.push_back(path);
+			if (!backends.contains(path) &&
+				host_.store.read(path.frontend("backend-id")) == host_.self.str())
+				frontends.insert(path);
 		}
 	}
 	return frontends;
 }
 
-void Collector::find_publications(const std::vector<PublicationPath>& paths,
-	const std::vector<Grant>& grants, std::vector<Remains>& found)
+void Collector::find_publications(
+	const Paths& paths, const Paths& known, std::vector<Remains>& found)
 {
 	for (const auto& path : paths) {
-		const bool seen = std::any_of(found.begin(), found.end(), [&](const Remains& other) {
-			return other.status && other.status->path(host_.self) == path;
-		});
-		if (seen || is_known(grants, path))
+		if (known.contains(path))
 			continue;
 		auto status = inspect_orphan(host_, domains_, path);
 		const auto* reason =
 			status.domain_alive ? "the kernel has no such grant" : "domain gone";
-		found.push_back(remains_of(
-			host_, Remains::Kind::publication, reason, std::move(status)));
+		found.push_back(
+			remains_of(host_, Remains::Kind::publication, reason, std::move(status)));
 	}
 }
 

@@ -18,14 +18,11 @@ void read_publication(Host& host, GrantStatus& status)
 {
 	const auto path = status.path(host.self);
 	const auto backend_state = host.store.read(path.backend("state"));
+	status.asked = true;
 	status.published = backend_state.has_value();
 	if (!status.published)
 		return;
 	status.backend_state = decode_state(backend_state);
-	if (const auto label = host.store.read(path.backend("label")))
-		status.label = Label::parse(*label);
-	if (host.store.read(path.backend("cache")) == "wc")
-		status.cache = Cache::write_combining;
 	status.guest = decode_frontend(
 		[&](std::string_view key) { return host.store.read(path.frontend(key)); });
 }
@@ -44,12 +41,13 @@ void identify_domain(const std::optional<DomainInfo>& domain, GrantStatus& statu
 	status.domain_alive = true;
 }
 
-GrantStatus inspect_kernel(
-	const Host& host, const std::optional<DomainInfo>& domain, const Grant& grant)
+GrantStatus describe(const Host& host, const std::optional<DomainInfo>& domain, const Grant& grant)
 {
 	GrantStatus status;
 	status.grant = grant;
 	status.in_kernel = true;
+	status.label = grant.label;
+	status.cache = grant.cache;
 	status.other_device = replacement(host.pci, grant);
 	// What was granted is not there, whatever is there instead.
 	status.device_present = host.pci.contains(grant.region.sbdf) && !status.other_device;
@@ -62,14 +60,29 @@ bool by_id(const GrantStatus& a, const GrantStatus& b)
 	return a.grant.id < b.grant.id;
 }
 
-void add_orphans(Host& host, Domains& domains, const std::vector<PublicationPath>& publications,
-	std::vector<GrantStatus>& grants)
+// Whether nothing that XenStore says could change what there is to tell.
+bool is_settled(const Grant& grant)
 {
-	std::set<std::pair<Domid, GrantId>> known;
+	return grant.state == Grant::State::live && grant.refs.count &&
+	       grant.nr_mapped == grant.refs.count;
+}
+
+using Paths = std::set<PublicationPath>;
+
+Paths publications_of(Host& host)
+{
+	const auto publications = list_publications(host);
+	return {publications.begin(), publications.end()};
+}
+
+void add_orphans(
+	Host& host, Domains& domains, const Paths& publications, std::vector<GrantStatus>& grants)
+{
+	Paths known;
 	for (const auto& status : grants)
-		known.emplace(status.grant.domid, status.grant.id);
+		known.insert(status.path(host.self));
 	for (const auto& path : publications) {
-		if (known.contains({path.grantee(), path.id()}))
+		if (known.contains(path))
 			continue;
 		auto status = inspect_orphan(host, domains, path);
 		// Another program may have withdrawn it meanwhile.
@@ -185,9 +198,14 @@ Error device_changed(const Grant& existing, const DeviceId& now)
 
 GrantStatus inspect(Host& host, Domains& domains, const Grant& grant)
 {
-	auto status = inspect_kernel(host, domains.find(grant.domid), grant);
+	auto status = inspect_kernel(host, domains, grant);
 	read_publication(host, status);
 	return status;
+}
+
+GrantStatus inspect_kernel(Host& host, Domains& domains, const Grant& grant)
+{
+	return describe(host, domains.find(grant.domid), grant);
 }
 
 GrantStatus inspect_orphan(Host& host, Domains& domains, const PublicationPath& path)
@@ -200,6 +218,8 @@ GrantStatus inspect_orphan(Host& host, Domains& domains, const PublicationPath& 
 			[&](std::string_view key) { return host.store.read(path.backend(key)); });
 		status.grant.region = publication.region;
 		status.grant.uuid = publication.uuid;
+		status.cache = publication.cache;
+		status.label = publication.label;
 	} catch (const Error&) {
 		// Half-written or foreign: it is shown all the same, so that it can be removed.
 	}
@@ -214,19 +234,32 @@ std::vector<GrantStatus> take_kernel_inventory(Host& host)
 {
 	std::vector<GrantStatus> grants;
 	for (const auto& grant : host.device.list())
-		grants.push_back(inspect_kernel(host, host.hypervisor.domain(grant.domid), grant));
+		grants.push_back(describe(host, host.hypervisor.domain(grant.domid), grant));
 	std::stable_sort(grants.begin(), grants.end(), by_id);
 	return grants;
 }
 
-std::vector<GrantStatus> take_inventory(Host& host, Domains& domains)
+std::vector<GrantStatus> take_inventory(Host& host, Domains& domains, Ask ask)
 {
-	// In this order a grant made meanwhile is no orphan: whoever publishes has granted before.
-	const auto publications = list_publications(host);
+	// In this order a grant made meanwhile is no orphan: a publisher has granted before.
+	const auto before = publications_of(host);
 	std::vector<GrantStatus> grants;
 	for (const auto& grant : host.device.list())
-		grants.push_back(inspect(host, domains, grant));
-	add_orphans(host, domains, publications, grants);
+		grants.push_back(inspect_kernel(host, domains, grant));
+	const auto is_listed_in = [&](const Paths& paths) {
+		return [&](const GrantStatus& status) {
+			return paths.contains(status.path(host.self));
+		};
+	};
+	// A grant that is not there may have been published since.
+	const auto now =
+		std::ranges::all_of(grants, is_listed_in(before)) ? before : publications_of(host);
+	for (auto& status : grants) {
+		status.published = is_listed_in(now)(status);
+		if (status.published && (ask == Ask::all || !is_settled(status.grant)))
+			read_publication(host, status);
+	}
+	add_orphans(host, domains, before, grants);
 	std::stable_sort(grants.begin(), grants.end(), by_id);
 	return grants;
 }

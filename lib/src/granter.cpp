@@ -169,7 +169,7 @@ void Granter::relabel(GrantStatus& status, const GrantOptions& options, GrantOut
 	if (!options.dry_run) {
 		host_.device.set_label(id, options.label);
 		try {
-			set_label(host_.store, status.path(host_.self), status.grant.uuid, *options.label);
+			set_label(host_.store, status.path(host_.self), *options.label);
 		} catch (const Error& error) {
 			restore_label(status.grant);
 			throw Error(error);

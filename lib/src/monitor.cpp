@@ -26,11 +26,10 @@ bool looks_the_same(const GrantStatus& a, const GrantStatus& b)
 		a.domain.name == b.domain.name && a.note() == b.note();
 }
 
-std::optional<GrantStatus> find(
-	const std::vector<GrantStatus>& grants, const GrantName& wanted, Domains& domains)
+std::optional<GrantStatus> find(Host& host, Domains& domains, const GrantName& wanted)
 {
 	try {
-		return select(grants, wanted, domains);
+		return find_grant(host, domains, wanted);
 	} catch (const Error& error) {
 		if (error.kind() == kind::no_grant)
 			return std::nullopt;
@@ -187,15 +186,14 @@ std::optional<GrantStatus> await_grant(
 	while (true) {
 		Domains domains(host);
 		host.pci.forget();
-		const auto grants = take_inventory(host, domains);
-		const auto status = find(grants, wanted, domains);
+		const auto status = find(host, domains, wanted);
 		if (status) {
-			// From now on this one, whoever else gets the label.
+			// From now on it is this one, even if another grant gets the label.
 			wanted = GrantName::of(status->grant.id);
 			watches.follow({*status});
 		}
 		if (!status && !seen && !(goal == Goal::gone && has_existed(host, wanted)))
-			(void)select(grants, wanted, domains); // says that there is none
+			(void)find_grant(host, domains, wanted); // says that there is none
 		if (reached(status, goal))
 			return status;
 		if (!status)

@@ -24,26 +24,6 @@ void write_nodes(XenStoreTransaction& transaction, const std::string& directory,
 		transaction.write(fmt::format("{}/{}", directory, key), value);
 }
 
-// Another command may have used the label since the caller looked; inside the transaction none can.
-void require_label_free(XenStoreTransaction& transaction, const PublicationPath& path,
-	const Uuid& uuid, const Label& label)
-{
-	const auto grantee = path.grantee();
-	for (const auto& name :
-		transaction.directory(PublicationPath::backends(path.granter(), grantee))) {
-		const auto id = GrantId::parse(name);
-		if (!id || *id == path.id())
-			continue;
-		const PublicationPath other(path.granter(), grantee, *id);
-		if (transaction.read(other.backend("label")) == label.str() &&
-			transaction.read(other.backend("uuid")) == uuid.str())
-			throw Error(kind::label_in_use,
-				fmt::format("domain {} already has a grant labelled '{}' ({})",
-					grantee.value(), label.str(), id->str()),
-				fmt::format("revoke {} or choose another label", id->str()));
-	}
-}
-
 using Names = std::set<std::string>;
 
 Names children(XenStoreTransaction& transaction, const std::string& directory)
@@ -75,8 +55,6 @@ Before prepare(XenStoreTransaction& transaction, Domid granter, Domid grantee)
 void publish_one(XenStoreTransaction& transaction, const PublicationPath& path,
 	const Publication& publication, const Before& before)
 {
-	if (publication.label)
-		require_label_free(transaction, path, publication.uuid, *publication.label);
 	// What an earlier life of this id left must not mix with what we write.
 	if (before.backends.contains(path.name()))
 		transaction.remove(path.backend());
@@ -139,8 +117,7 @@ void publish(
 	});
 }
 
-void set_label(
-	XenStore& store, const PublicationPath& path, const Uuid& grantee, const Label& label)
+void set_label(XenStore& store, const PublicationPath& path, const Label& label)
 {
 	store.transact([&](XenStoreTransaction& transaction) {
 		// Writing would bring a removed directory back to life.
@@ -148,7 +125,6 @@ void set_label(
 			throw Error(kind::no_grant,
 				fmt::format("{} was withdrawn while it was labelled", path.id().str()),
 				"xen-iomemgrant list");
-		require_label_free(transaction, path, grantee, label);
 		transaction.write(path.backend("label"), label.str());
 	});
 }

@@ -91,4 +91,19 @@ const GrantStatus& select(
 	return *by_label.front();
 }
 
+GrantStatus find_grant(Host& host, Domains& domains, const GrantName& name)
+{
+	std::vector<GrantStatus> grants;
+	for (const auto& grant : host.device.list())
+		grants.push_back(inspect_kernel(host, domains, grant));
+	try {
+		return inspect(host, domains, select(grants, name, domains).grant);
+	} catch (const Error& error) {
+		if (error.kind() != kind::no_grant)
+			throw;
+	}
+	// It may be a publication without a grant.
+	return select(take_inventory(host, domains, Ask::unsettled), name, domains);
+}
+
 } // namespace iomemgrant

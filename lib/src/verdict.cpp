@@ -59,10 +59,10 @@ std::optional<Error> Judging::label_taken()
 	if (!options_.label)
 		return std::nullopt;
 	for (const auto& grant : situation_.grants) {
-		if (grant.domid != domain_.id)
-			continue;
-		const auto status = inspect(host_, domains_, grant);
-		if (!status.domain_alive || status.label != options_.label)
+		// What an earlier domain with the same id left is not this one's.
+		const bool other = grant.domid != domain_.id ||
+				   (grant.uuid.known() && grant.uuid != domain_.uuid);
+		if (other || grant.label != options_.label)
 			continue;
 		return Error(kind::label_in_use,
 			fmt::format("{} already has a grant labelled '{}' ({})",

@@ -32,22 +32,24 @@ public:
 	int conflicts = 0;
 	/// Told each request before it is done; throws what the request shall fail with.
 	std::function<void(const std::string& request)> interfere = [](const std::string&) {};
+	/// How many requests were made.
+	int requests = 0;
 
 	std::optional<std::string> read(const std::string& path) override
 	{
-		interfere("read " + path);
+		request("read " + path);
 		return find(nodes, path);
 	}
 
 	std::vector<std::string> directory(const std::string& path) override
 	{
-		interfere("list " + path);
+		request("list " + path);
 		return children(nodes, path);
 	}
 
 	void write(const std::string& path, const std::string& value) override
 	{
-		interfere("write " + path);
+		request("write " + path);
 		put(nodes, access_, path, value);
 		fire(path);
 	}
@@ -67,10 +69,11 @@ public:
 			fire(path);
 	}
 
-	XenStoreQuota quota(Domid) override { return quotas; }
+	XenStoreQuota quota(Domid) override { return requests++, quotas; }
 
 	NodePermissions permissions(const std::string& path) override
 	{
+		requests++;
 		const auto found = access_.find(path);
 		return found == access_.end() ? NodePermissions{} : found->second;
 	}
@@ -79,11 +82,11 @@ public:
 	{
 		// As many as the real one takes.
 		for (int i = 0; i < 100; i++) {
-			interfere("start transaction");
+			request("start transaction");
 			const auto before = nodes;
 			Transaction transaction(*this);
 			body(transaction);
-			interfere("commit");
+			request("commit");
 			if (++transactions_ == fail_transaction)
 				throw Error(kind::xenstore_quota, "commit a XenStore transaction");
 			if (conflicts > 0) {
@@ -103,7 +106,7 @@ public:
 
 	std::unique_ptr<XenStoreWatch> watch(const std::string& path) override
 	{
-		interfere("watch " + path);
+		request("watch " + path);
 		pending_ = true;
 		return std::make_unique<Watch>(*this, path);
 	}
@@ -123,6 +126,12 @@ public:
 	bool take_events() override { return std::exchange(pending_, false); }
 
 private:
+	void request(const std::string& request)
+	{
+		requests++;
+		interfere(request);
+	}
+
 	using Nodes = std::map<std::string, std::string>;
 	using Access = std::map<std::string, NodePermissions>;
 
@@ -180,7 +189,11 @@ private:
 		}
 		Watch(const Watch&) = delete;
 		Watch& operator=(const Watch&) = delete;
-		~Watch() override { store_.watched_.erase(here_); }
+		~Watch() override
+		{
+			store_.requests++;
+			store_.watched_.erase(here_);
+		}
 
 	private:
 		FakeXenStore& store_;
@@ -198,24 +211,24 @@ private:
 
 		std::optional<std::string> read(const std::string& path) override
 		{
-			store_.interfere("read " + path);
+			store_.request("read " + path);
 			return find(nodes, path);
 		}
 		std::vector<std::string> directory(const std::string& path) override
 		{
-			store_.interfere("list " + path);
+			store_.request("list " + path);
 			return children(nodes, path);
 		}
 		void write(const std::string& path, const std::string& value) override
 		{
-			store_.interfere("write " + path);
+			store_.request("write " + path);
 			put(nodes, access, path, value);
 			touched.insert(path);
 		}
 		void make_directory(
 			const std::string& path, const NodePermissions& permissions) override
 		{
-			store_.interfere("mkdir " + path);
+			store_.request("mkdir " + path);
 			if (!nodes.contains(path))
 				put(nodes, access, path, "");
 			access[path] = permissions;
@@ -223,7 +236,7 @@ private:
 		}
 		void remove(const std::string& path) override
 		{
-			store_.interfere("remove " + path);
+			store_.request("remove " + path);
 			const auto gone = [&](const auto& node) { return is_below(node.first, path); };
 			std::erase_if(access, gone);
 			if (std::erase_if(nodes, gone))

@@ -152,7 +152,7 @@ TEST_F(GrantNames, a_new_label_does_not_look_like_an_id)
 TEST_F(GrantNames, a_label_that_looks_like_an_id_is_reached_all_the_same)
 {
 	// Another program may have granted it.
-	machine->xs.write(PublicationPath(Domid(0), Domid(5), GrantId(18)).backend("label"), "g17");
+	machine->grants.grants.at(1).label = Label::parse("g17");
 	expect({"show", "g17"}, "'g17' is the id of one grant and the label of g18",
 		"ambiguous-grant", "use id:17 or label:g17", 2);
 	EXPECT_EQ(shown("label:g17"), 18U);

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,15 +19,16 @@ namespace iomemgrant
 /// Something that died and left itself behind, and what became of it.
 struct Remains {
 	enum class Kind {
-		grant,       ///< the kernel still has it
+		grant,	     ///< the kernel still has it
 		publication, ///< only XenStore has it
 		directory,   ///< of XenStore, with nothing in it
 	};
 	enum class Result {
-		found,   ///< nothing done yet
+		found,	 ///< nothing done yet
 		removed, ///< gone
-		waiting, ///< a guest, perhaps one being destroyed, still maps pages; the kernel tries on
-		failed,  ///< see error
+		waiting, ///< a guest, perhaps one being destroyed, still maps pages; the kernel
+			 ///< tries on
+		failed,	 ///< see error
 	};
 
 	Kind kind = Kind::grant;
@@ -62,11 +64,13 @@ public:
 	void collect(Remains& remains);
 
 private:
+	using Paths = std::set<PublicationPath>;
+
 	std::optional<std::string> why_dead(const GrantStatus& status) const;
-	void find_publications(const std::vector<PublicationPath>& backends,
-		const std::vector<Grant>& grants, std::vector<Remains>& found);
+	std::optional<Remains> examine(const Grant& grant, bool published);
+	void find_publications(const Paths& paths, const Paths& known, std::vector<Remains>& found);
 	void find_directories(std::vector<Remains>& found);
-	std::vector<PublicationPath> list_frontends();
+	Paths list_frontends(const Paths& backends);
 	Remains::Result end(const GrantStatus& status);
 	Remains::Result act(const Remains& remains);
 	void record(const Remains& remains);

@@ -18,10 +18,10 @@ namespace iomemgrant
 
 enum class GrantState {
 	offered,     ///< published, nothing mapped
-	mapped,      ///< Xen says that pages are mapped
+	mapped,	     ///< Xen says that pages are mapped
 	revoking,    ///< asked back, the guest still maps
 	orphaned,    ///< the domain is gone, or only the publication is left
-	lost,        ///< the device is gone
+	lost,	     ///< the device is gone
 	unpublished, ///< granted, but the guest was not told
 };
 std::string_view to_string(GrantState state);
@@ -35,6 +35,9 @@ struct GrantStatus {
 	DomainInfo domain;
 	bool domain_alive = false;
 	bool published = false;
+	/// Whether XenStore was asked what the granter and the guest say.  If not, Xen says that
+	/// the guest has mapped all there is, and backend_state and guest are unknown.
+	bool asked = false;
 	XenbusState backend_state = XenbusState::unknown;
 	Cache cache = Cache::uncached;
 	std::optional<Label> label;
@@ -54,9 +57,15 @@ struct GrantStatus {
 /// Every publication of this granter, known to the kernel or not.
 std::vector<PublicationPath> list_publications(Host& host);
 
-/// All grants and all publications without a grant, in order of id.  Changes nothing.
-/// Costs a constant number of XenStore requests per grant.
-std::vector<GrantStatus> take_inventory(Host& host, Domains& domains);
+/// About which grants XenStore is asked.
+enum class Ask {
+	all,
+	unsettled, ///< not about one that is live and, as Xen says, mapped in full
+};
+
+/// All grants and all publications without a grant, in order of id.  Changes nothing.  Costs some
+/// XenStore requests per domain, and some per grant that XenStore is asked about.
+std::vector<GrantStatus> take_inventory(Host& host, Domains& domains, Ask ask = Ask::all);
 
 /// What the kernel knows, for when XenStore does not answer: who a domain is called, and what was
 /// published, stays open.
@@ -72,6 +81,9 @@ GrantStatus inspect(Host& host, Domains& domains, const Grant& grant);
 
 /// What is left in XenStore of a grant the kernel does not have, as far as it can be understood.
 GrantStatus inspect_orphan(Host& host, Domains& domains, const PublicationPath& path);
+
+/// What the module says of a grant, without what XenStore says of its publication.
+GrantStatus inspect_kernel(Host& host, Domains& domains, const Grant& grant);
 
 } // namespace iomemgrant
 

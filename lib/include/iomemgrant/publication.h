@@ -4,6 +4,7 @@
 #ifndef IOMEMGRANT_PUBLICATION_H
 #define IOMEMGRANT_PUBLICATION_H
 
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -69,7 +70,7 @@ public:
 	static std::string home(Domid domid);
 	static std::string home(Domid domid, std::string_view key);
 
-	friend bool operator==(const PublicationPath&, const PublicationPath&) = default;
+	friend auto operator<=>(const PublicationPath&, const PublicationPath&) = default;
 
 private:
 	Domid granter_;

@@ -13,14 +13,13 @@ namespace iomemgrant
 
 /// Puts publications into XenStore, all of them in one transaction, with the permissions that
 /// xen-iomemgrant(7) gives them.  When it throws, nothing was published.  Throws Error no-domain
-/// when a grantee is gone, label-in-use when another publication for it has the same label.
+/// when a grantee is gone.
 void publish(XenStore& store,
 	const std::vector<std::pair<PublicationPath, Publication>>& publications);
 
 /// Gives a publication another label.  The guest reads it when it maps the grant the next time.
-/// Throws Error no-grant when there is no publication, label-in-use as publish() does.
-void set_label(
-	XenStore& store, const PublicationPath& path, const Uuid& grantee, const Label& label);
+/// Throws Error no-grant when there is no publication.
+void set_label(XenStore& store, const PublicationPath& path, const Label& label);
 
 /// Asks the guest to let go: backend state Closing.  @seen is the backend's state where the caller
 /// has read it already.  A publication that is asked already or is fenced is left as it is.

@@ -16,6 +16,10 @@ namespace iomemgrant
 const GrantStatus& select(
 	const std::vector<GrantStatus>& grants, const GrantName& name, Domains& domains);
 
+/// The one grant that @name means, with what XenStore says of it and of no other, unless the module
+/// does not have it.  Throws what select() throws.
+GrantStatus find_grant(Host& host, Domains& domains, const GrantName& name);
+
 } // namespace iomemgrant
 
 #endif
