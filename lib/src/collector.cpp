@@ -80,6 +80,9 @@ std::optional<Remains> Collector::examine(const Grant& grant, bool published)
 std::optional<std::string> Collector::why_dead(const GrantStatus& status) const
 {
 	const auto& grant = status.grant;
+	// It belongs to an open file, so its owner lives, and the kernel ends it with the file.
+	if (!grant.persistent)
+		return std::nullopt;
 	if (!status.domain_alive)
 		return "domain gone";
 	if (grant.state == Grant::State::lost) {
@@ -91,9 +94,7 @@ std::optional<std::string> Collector::why_dead(const GrantStatus& status) const
 		return std::nullopt;
 	}
 	// A command is between granting and publishing for an instant only, unless it was killed.
-	const bool old = grant.created.time_since_epoch().count() > 0 &&
-		host_.wall() - grant.created > abandoned_after;
-	if (grant.state == Grant::State::live && !status.published && old)
+	if (grant.state == Grant::State::live && !status.published && grant.age > abandoned_after)
 		return "never published";
 	return std::nullopt;
 }

@@ -105,7 +105,7 @@ TEST_F(Gc, what_is_alive_is_not_touched)
 	// A grant that is about to be published: its command is still at it.
 	const GrantRequest request{Domid(5), {*Sbdf::parse("03:00.0"), 2, 0x2000, 0x1000}, {}};
 	world.device().grant(request);
-	world.device().grants.back().created = world.wall - abandoned_after;
+	world.device().grants.back().age = abandoned_after;
 	// Its driver left, but the guest works on.
 	world.device().grants.front().state = Grant::State::lost;
 	const auto nodes = world.store().nodes;
@@ -118,11 +118,36 @@ TEST_F(Gc, what_is_alive_is_not_touched)
 TEST_F(Gc, a_grant_nobody_lived_to_publish_is_given_up_in_time)
 {
 	world.device().grant({Domid(5), {*Sbdf::parse("03:00.0"), 2, 0x2000, 0x1000}, {}});
-	world.device().grants.back().created =
-		world.wall - abandoned_after - std::chrono::milliseconds(1);
+	world.device().grants.back().age = abandoned_after + std::chrono::milliseconds(1);
 	EXPECT_EQ(run({"gc"}), 0);
 	EXPECT_EQ(out, "removed grant g17 of web1 (d5): never published\n");
 	expect_nothing_left();
+}
+
+TEST_F(Gc, a_grant_that_belongs_to_an_open_file_is_never_ended)
+{
+	for (const std::uint64_t offset : {0x0, 0x1000, 0x2000}) {
+		world.device().grant({Domid(5), {*Sbdf::parse("03:00.0"), 2, offset, 0x1000}, {}});
+		world.device().grants.back().persistent = false;
+	}
+	world.device().grants[0].age = 10 * abandoned_after;
+	world.device().grants[1].state = Grant::State::lost;
+	world.device().grants[2].nr_mapped = 1;
+	EXPECT_EQ(run({"gc"}), 0);
+	EXPECT_EQ(out, "nothing to remove\n");
+	EXPECT_EQ(world.device().grants.size(), 3U);
+	for (const auto& grant : world.device().grants)
+		EXPECT_NE(grant.state, Grant::State::ending);
+}
+
+TEST_F(Gc, a_clock_that_is_set_makes_no_grant_older)
+{
+	world.device().grant({Domid(5), {*Sbdf::parse("03:00.0"), 2, 0x2000, 0x1000}, {}});
+	world.device().grants.back().created = world.wall - 10 * abandoned_after;
+	world.device().grants.back().age = std::chrono::seconds(1);
+	EXPECT_EQ(run({"gc"}), 0);
+	EXPECT_EQ(out, "nothing to remove\n");
+	EXPECT_EQ(world.device().grants.size(), 1U);
 }
 
 TEST_F(Gc, a_revocation_cut_off_before_the_last_step_is_finished)

@@ -45,7 +45,8 @@ struct Remains {
 };
 std::string_view to_string(Remains::Kind kind);
 
-/// A grant that its command did not live to publish is given up after this time.
+/// A grant that its command did not live to publish is given up after this time, by the module's
+/// own count, which no setting of the clock changes.
 inline constexpr std::chrono::minutes abandoned_after{5};
 
 /// Finds and removes what dead guests, devices and commands left behind, and nothing that could
