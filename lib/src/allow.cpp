@@ -12,7 +12,7 @@ namespace
 
 constexpr AllowClass all_classes[] = {AllowClass::driver_bound, AllowClass::dma_capable,
 	AllowClass::msix_table, AllowClass::shared_page, AllowClass::critical_device,
-	AllowClass::decode_off, AllowClass::overlap};
+	AllowClass::config_mirror, AllowClass::decode_off, AllowClass::overlap};
 
 } // namespace
 
@@ -29,6 +29,8 @@ std::string_view to_string(AllowClass allow)
 		return "shared-page";
 	case AllowClass::critical_device:
 		return "critical-device";
+	case AllowClass::config_mirror:
+		return "config-mirror";
 	case AllowClass::decode_off:
 		return "decode-off";
 	case AllowClass::overlap:

@@ -34,6 +34,13 @@ Error& Error::with(std::string name, std::string value)
 	return *this;
 }
 
+Error Error::hinting(std::string hint) const
+{
+	auto copy = *this;
+	copy.hint_ = one_line(std::move(hint));
+	return copy;
+}
+
 Error& Error::after_change()
 {
 	changed_ = true;

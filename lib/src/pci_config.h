@@ -10,8 +10,13 @@ namespace iomemgrant
 {
 
 /// Fills in what a device's configuration space says; @config is as much of it as could be read.
-/// Any content is survived: a broken device may answer anything.
+/// The device's resources, and whether it is a virtual function, are known.  Any content is
+/// survived: a broken device may answer anything.
 void read_config(std::string_view config, PciDevice& device);
+
+/// Whether a physical function, of which @config is the configuration space, decodes memory for
+/// its virtual ones.  True where that cannot be seen.
+bool functions_decode(std::string_view config);
 
 } // namespace iomemgrant
 

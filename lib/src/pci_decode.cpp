@@ -66,6 +66,8 @@ void PciDevices::disable_memory(const Sbdf& sbdf)
 				sbdf.str()),
 			"turn VF memory space off there, which cuts off all its functions");
 	devices_.erase(sbdf);
+	configs_.erase(sbdf);
+	pages_.reset();
 	const ConfigFile file(root_ / sbdf.str() / "config");
 	file.set_command(file.command() & static_cast<unsigned char>(~command_memory));
 	if (file.command() & command_memory)

@@ -4,12 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <sstream>
-#include <tuple>
 #include <utility>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -17,6 +12,7 @@
 #include <iomemgrant/error.h>
 
 #include "pci_config.h"
+#include "pci_sysfs.h"
 
 namespace iomemgrant
 {
@@ -26,130 +22,13 @@ namespace
 
 namespace fs = std::filesystem;
 
-// include/linux/ioport.h: sysfs shows these bits, so they are an interface.
-constexpr std::uint64_t resource_io = 0x100;
-constexpr std::uint64_t resource_memory = 0x200;
-constexpr std::uint64_t resource_prefetch = 0x2000;
-constexpr std::uint64_t resource_64bit = 0x100000;
-constexpr std::uint64_t resource_disabled = 0x10000000;
-constexpr std::uint64_t resource_unset = 0x20000000;
-
-// Up to @limit bytes of a file; absent when there is no such file.
-std::optional<std::string> read_file(const fs::path& path, std::size_t limit = 4096)
-{
-	const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		const int errnum = errno;
-		if (errnum == ENOENT)
-			return std::nullopt;
-		throw Error::from_errno(errnum, fmt::format("open {}", path.native()));
-	}
-	std::string text(limit, '\0');
-	std::size_t length = 0;
-	ssize_t got;
-	while ((got = read(fd, text.data() + length, limit - length)) > 0)
-		length += static_cast<std::size_t>(got);
-	const int errnum = errno;
-	close(fd);
-	if (got < 0)
-		throw Error::from_errno(errnum, fmt::format("read {}", path.native()));
-	text.resize(length);
-	return text;
-}
-
-std::string read_word(const fs::path& path)
-{
-	auto text = read_file(path).value_or("");
-	text.erase(std::find(text.begin(), text.end(), '\n'), text.end());
-	return text;
-}
-
-std::uint32_t parse_hex(std::string_view text)
-{
-	std::uint32_t value = 0;
-	const auto [stop, status] =
-		std::from_chars(text.data(), text.data() + text.size(), value, 16);
-	if (status != std::errc() || stop != text.data() + text.size())
-		throw Error(kind::io_error, fmt::format("'{}' is not a hexadecimal number", text));
-	return value;
-}
-
-std::pair<std::uint16_t, std::uint16_t> parse_ids(std::string_view text)
-{
-	const auto colon = std::min(text.find(':'), text.size() - !text.empty());
-	return {static_cast<std::uint16_t>(parse_hex(text.substr(0, colon))),
-		static_cast<std::uint16_t>(parse_hex(text.substr(colon + 1)))};
-}
-
-// One file with all identifiers and the driver: six fewer to open for each device.
-void parse_uevent(const std::string& text, PciDevice& device)
-{
-	std::istringstream lines(text);
-	std::string line;
-	while (std::getline(lines, line)) {
-		const auto equals = std::min(line.find('='), line.size());
-		const auto name = line.substr(0, equals);
-		const auto value = line.substr(std::min(equals + 1, line.size()));
-		if (name == "DRIVER")
-			device.driver = value;
-		else if (name == "PCI_CLASS")
-			device.class_code = parse_hex(value);
-		else if (name == "PCI_ID")
-			std::tie(device.id.vendor, device.id.device) = parse_ids(value);
-		else if (name == "PCI_SUBSYS_ID")
-			std::tie(device.id.subsystem_vendor, device.id.subsystem_device) =
-				parse_ids(value);
-	}
-}
-
-// The last part of what a link of sysfs points to.
-std::optional<std::string> link_name(const fs::path& path)
-{
-	std::error_code failed;
-	const auto target = fs::read_symlink(path, failed);
-	if (failed)
-		return std::nullopt;
-	return target.filename().native();
-}
-
-PciBar make_bar(unsigned index, std::uint64_t start, std::uint64_t end, std::uint64_t flags)
-{
-	PciBar bar;
-	bar.index = index;
-	if (!(flags & (resource_io | resource_memory)))
-		return bar;
-	bar.type = flags & resource_io ? PciBar::Type::io : PciBar::Type::memory;
-	bar.size = end < start ? 0 : end - start + 1;
-	bar.is_64bit = flags & resource_64bit;
-	bar.prefetchable = flags & resource_prefetch;
-	bar.unassigned = !start || !bar.size || flags & (resource_unset | resource_disabled);
-	bar.address = bar.unassigned ? 0 : start;
-	return bar;
-}
-
-PciResources parse_resources(const std::string& text)
-{
-	PciResources found;
-	std::istringstream lines(text);
-	for (unsigned index = 0; index <= found.bars.size(); index++) {
-		std::uint64_t start = 0, end = 0, flags = 0;
-		lines >> std::hex >> start >> end >> flags;
-		auto& bar = index < found.bars.size() ? found.bars[index] : found.rom;
-		bar = lines ? make_bar(index, start, end, flags) : PciBar{.index = index};
-		const bool upper = index && index < found.bars.size() &&
-				   found.bars[index - 1].is_memory() &&
-				   found.bars[index - 1].is_64bit;
-		if (upper && bar.type == PciBar::Type::absent)
-			bar.type = PciBar::Type::upper_half;
-	}
-	return found;
-}
-
 // The present device that @sbdf is most likely a mistyped form of.
 std::optional<Sbdf> nearest(const std::vector<Sbdf>& present, const Sbdf& sbdf)
 {
 	const auto text = sbdf.str();
 	for (const auto& candidate : present) {
+		if (candidate == sbdf) // it has gone meanwhile
+			continue;
 		const auto other = candidate.str();
 		std::size_t differing = text.size() == other.size() ? 0 : 2;
 		for (std::size_t i = 0; differing < 2 && i < text.size(); i++)
@@ -177,9 +56,16 @@ std::uint64_t PciBar::nr_pages() const
 	return (end_page() - first_page()) / page_size;
 }
 
+bool PciDevice::asleep() const
+{
+	return power_state.starts_with("D") && power_state != "D0";
+}
+
 bool PciDevice::has_active_driver() const
 {
-	constexpr std::string_view holders[] = {"pciback", "xen-pciback", "vfio-pci", "pci-stub"};
+	// Not vfio-pci and its relatives: their users reset the device, put it to sleep and turn
+	// bus mastering on.
+	constexpr std::string_view holders[] = {"pciback", "xen-pciback", "pci-stub"};
 	return driver &&
 	       std::find(std::begin(holders), std::end(holders), *driver) == std::end(holders);
 }
@@ -194,7 +80,10 @@ std::vector<unsigned> PciDevice::memory_bars() const
 	return found;
 }
 
-PciDevices::PciDevices(fs::path root) : root_(std::move(root)) {}
+PciDevices::PciDevices(fs::path root, fs::path iomem)
+	: root_(std::move(root)), iomem_(std::move(iomem))
+{
+}
 
 const std::vector<Sbdf>& PciDevices::addresses() const
 {
@@ -223,15 +112,25 @@ bool PciDevices::contains(const Sbdf& sbdf) const
 std::vector<PciDevice> PciDevices::all() const
 {
 	std::vector<PciDevice> found;
-	for (const auto& sbdf : addresses())
-		found.push_back(read(sbdf));
+	for (const auto& sbdf : addresses()) {
+		try {
+			found.push_back(read(sbdf));
+		} catch (const Error& error) {
+			if (error.kind() != kind::no_device)
+				throw;
+		}
+	}
 	return found;
 }
 
 void PciDevices::require(const Sbdf& sbdf) const
 {
-	if (contains(sbdf))
-		return;
+	if (!contains(sbdf))
+		absent(sbdf);
+}
+
+void PciDevices::absent(const Sbdf& sbdf) const
+{
 	const auto guess = nearest(addresses(), sbdf);
 	throw Error(kind::no_device, fmt::format("no PCI device {} in this domain", sbdf.str()),
 		guess ? fmt::format("did you mean {}? xen-iomemgrant bars", guess->str())
@@ -244,8 +143,10 @@ const PciResources& PciDevices::resources(const Sbdf& sbdf) const
 	if (const auto known = resources_.find(sbdf); known != resources_.end())
 		return known->second;
 	require(sbdf);
-	const auto text = read_file(root_ / sbdf.str() / "resource").value_or("");
-	return resources_.emplace(sbdf, parse_resources(text)).first->second;
+	const auto text = read_file(root_ / sbdf.str() / "resource");
+	if (!text)
+		absent(sbdf);
+	return resources_.emplace(sbdf, parse_resources(*text)).first->second;
 }
 
 const std::vector<PciPages>& PciDevices::pages() const
@@ -258,12 +159,43 @@ const std::vector<PciPages>& PciDevices::pages() const
 			found.push_back({sbdf, bar.index, bar.first_page(), bar.end_page()});
 	};
 	for (const auto& sbdf : addresses()) {
-		const auto& all = resources(sbdf);
-		for (const auto& bar : all.bars)
-			add(sbdf, bar);
-		add(sbdf, all.rom);
+		try {
+			const auto& all = resources(sbdf);
+			for (const auto& bar : all.bars)
+				add(sbdf, bar);
+			add(sbdf, all.rom);
+			add_given_up(sbdf, found);
+		} catch (const Error& error) {
+			if (error.kind() != kind::no_device)
+				throw;
+		}
 	}
 	return pages_.emplace(std::move(found));
+}
+
+// What a device still answers at.  A sleeping one answers nowhere, and is left asleep.
+void PciDevices::add_given_up(const Sbdf& sbdf, std::vector<PciPages>& found) const
+{
+	// A register does not tell the size, only that the address is a multiple of it.  More than
+	// this is not believed: it would speak against most of a machine's devices.
+	constexpr std::uint64_t most = 16ULL << 20;
+	PciDevice device;
+	device.sbdf = sbdf;
+	device.power_state = power_state(sbdf);
+	if (device.asleep())
+		return;
+	device.resources = resources(sbdf);
+	device.is_virtual_function = link_name(root_ / sbdf.str() / "physfn").has_value();
+	read_config(config(sbdf), device);
+	for (unsigned index = 0; device.memory_decode && index < device.given_up.size(); index++) {
+		if (!device.given_up[index])
+			continue;
+		const auto start = *device.given_up[index];
+		const auto known = device.bar(index).size;
+		const auto size = known ? known : std::min(start & (~start + 1), most);
+		found.push_back({sbdf, index, page_round_down(start), page_round_up(start + size),
+			true});
+	}
 }
 
 std::optional<DeviceId> PciDevices::identity(const Sbdf& sbdf) const
@@ -291,23 +223,75 @@ const PciDevice& PciDevices::read(const Sbdf& sbdf) const
 	const auto& found = resources(sbdf); // first: throws when there is no such device
 	auto device = uevent(sbdf);
 	device.resources = found;
-	const auto folder = root_ / sbdf.str();
+	read_places(device);
+	device.is_virtual_function = link_name(root_ / sbdf.str() / "physfn").has_value();
+	// Before the configuration space: reading that one may wake the device.
+	device.power_state = power_state(sbdf);
+	read_config(config(sbdf), device);
+	if (device.physical_function)
+		device.memory_decode = decodes_for_functions(*device.physical_function);
+	else if (device.is_virtual_function)
+		device.memory_decode = true;
+	return devices_.emplace(sbdf, std::move(device)).first->second;
+}
+
+// What links and folders say.
+void PciDevices::read_places(PciDevice& device) const
+{
+	const auto folder = root_ / device.sbdf.str();
 	if (const auto group = link_name(folder / "iommu_group")) {
 		unsigned number = 0;
 		const auto* end = group->data() + group->size();
 		if (std::from_chars(group->data(), end, number).ptr == end)
 			device.iommu_group = number;
 	}
-	device.is_virtual_function = link_name(folder / "physfn").has_value();
 	constexpr std::uint32_t class_display = 0x03;
 	device.boot_vga =
 		device.class_code >> 16 == class_display && read_word(folder / "boot_vga") == "1";
-	// Before the configuration space: reading that one may wake the device.
-	device.power_state = read_word(folder / "power_state");
-	if (device.power_state.empty())
-		device.power_state = "unknown";
-	read_config(read_file(folder / "config", 256).value_or(""), device);
-	return devices_.emplace(sbdf, std::move(device)).first->second;
+	if (const auto parent = link_name(folder / "physfn"))
+		device.physical_function = Sbdf::parse(*parent);
+	std::error_code failed;
+	const auto place = fs::canonical(folder, failed);
+	const auto root_bus =
+		fmt::format("pci{:04x}:{:02x}", device.sbdf.segment, device.sbdf.bus);
+	device.on_root_bus =
+		device.sbdf.bus == 0 || place.parent_path().filename().native() == root_bus;
+	for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end;
+		entry.increment(failed)) {
+		// "pci10000:e0", as the root of a segment is called.
+		const auto name = entry->path().filename().native();
+		if (name.starts_with("pci") && name.find(':') != std::string::npos)
+			device.has_bus = true;
+	}
+}
+
+std::string PciDevices::power_state(const Sbdf& sbdf) const
+{
+	const auto [known, added] = power_states_.try_emplace(sbdf);
+	if (added)
+		known->second = read_word(root_ / sbdf.str() / "power_state");
+	return known->second.empty() ? "unknown" : known->second;
+}
+
+const std::string& PciDevices::config(const Sbdf& sbdf) const
+{
+	if (const auto known = configs_.find(sbdf); known != configs_.end())
+		return known->second;
+	auto bytes = read_file(root_ / sbdf.str() / "config", 256);
+	if (!bytes)
+		absent(sbdf);
+	return configs_.emplace(sbdf, std::move(*bytes)).first->second;
+}
+
+bool PciDevices::decodes_for_functions(const Sbdf& sbdf) const
+{
+	if (const auto known = functions_decode_.find(sbdf); known != functions_decode_.end())
+		return known->second;
+	PciDevice device;
+	device.power_state = power_state(sbdf);
+	const bool decodes = !device.asleep() &&
+		functions_decode(read_file(root_ / sbdf.str() / "config").value_or(""));
+	return functions_decode_.emplace(sbdf, decodes).first->second;
 }
 
 } // namespace iomemgrant

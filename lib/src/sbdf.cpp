@@ -47,13 +47,13 @@ std::optional<Sbdf> from_groups(const std::vector<std::string_view>& parts)
 	if (parts.size() != 3 && parts.size() != 4)
 		return std::nullopt;
 	const auto first = parts.size() - 3;
-	const auto segment = first ? hex(parts[0], 4, 0xffff) : std::optional(0U);
+	const auto segment = first ? hex(parts[0], 8, 0xffffffff) : std::optional(0U);
 	const auto bus = hex(parts[first], 2, 0xff);
 	const auto device = hex(parts[first + 1], 2, 0x1f);
 	const auto function = hex(parts[first + 2], 1, 7);
 	if (!segment || !bus || !device || !function)
 		return std::nullopt;
-	return Sbdf{static_cast<std::uint16_t>(*segment), static_cast<std::uint8_t>(*bus),
+	return Sbdf{*segment, static_cast<std::uint8_t>(*bus),
 		static_cast<std::uint8_t>(*device), static_cast<std::uint8_t>(*function)};
 }
 

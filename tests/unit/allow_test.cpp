@@ -22,7 +22,7 @@ TEST(Allow, an_unknown_class_is_named_with_the_known_ones)
 	EXPECT_EQ(error_of([] { return AllowSet::parse("driver-bound,all"); }),
 		(Said{"'all' is not a class --allow knows [bad-class]",
 			"classes: driver-bound, dma-capable, msix-table, shared-page, "
-			"critical-device, decode-off, overlap",
+			"critical-device, config-mirror, decode-off, overlap",
 			2}));
 	// Nothing is ever refused for these.
 	EXPECT_EQ(error_of([] { return AllowSet::parse("no-agent"); }).exit, 2);

@@ -82,12 +82,14 @@ protected:
 
 } // namespace
 
-TEST_F(FileReads, check_reads_each_file_of_the_device_once_and_only_the_resources_of_others)
+TEST_F(FileReads, check_reads_each_file_of_the_device_once_and_the_places_of_others)
 {
 	EXPECT_EQ(opened({"check", "web1", "03:00.0/0@0+4K", "03:00.0/0@4K+4K"}),
 		(Counts{{"0000:03:00.0/config", 1}, {"0000:03:00.0/power_state", 1},
 			{"0000:03:00.0/resource", 1}, {"0000:03:00.0/uevent", 1},
-			{"0000:04:00.0/resource", 1}, {"0000:05:00.0/resource", 1}}));
+			{"0000:04:00.0/config", 1}, {"0000:04:00.0/power_state", 1},
+			{"0000:04:00.0/resource", 1}, {"0000:05:00.0/config", 1},
+			{"0000:05:00.0/power_state", 1}, {"0000:05:00.0/resource", 1}}));
 }
 
 TEST_F(FileReads, bars_reads_each_file_once)

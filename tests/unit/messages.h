@@ -44,6 +44,10 @@ protected:
 		tree.add("0000:0a:00.0").memory64(0, 0x400000000, 16ULL << 30);
 		tree.add("0000:0b:00.0").memory64(0, 0x180000000000, 0x4000);
 		tree.add("0000:0c:00.0").memory(0, 0xfe040000, 0x4000).class_code(0x060400);
+		tree.add("0000:0d:00.0")
+			.memory(0, 0xc0000000, 0x2000)
+			.class_code(0x030000)
+			.id(0x10de, 0x2f04);
 		tree.add("0000:00:1f.2").memory(5, 0xfebd9000, 0x100);
 		tree.add("0000:00:1f.3").memory(0, 0xfebd9400, 0x100);
 	}

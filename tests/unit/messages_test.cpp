@@ -55,21 +55,21 @@ TEST_F(Messages, m10_a_page_of_two_devices)
 		"BAR5 (256 bytes) shares page 0xfebd9000 with 0000:00:1f.3 BAR0; granting it would "
 		"expose that device",
 		"shared-page",
-		"boot dom0 with pci=resource_alignment=12@0000:00:1f.2, or --allow=shared-page", 6);
+		"boot dom0 with pci=resource_alignment=12@0000:00:1f.2 and turn decoding on again "
+		"(setpci -s 0000:00:1f.2 COMMAND=2:2), or --allow=shared-page",
+		6);
 }
 
 TEST_F(Messages, m11_the_interrupt_table)
 {
 	refused("05:00.0/2",
-		"page 7 of BAR2 holds the MSI-X table; Xen keeps it read-only and a guest write "
-		"would "
-		"crash the guest",
+		"page 7 of BAR2 holds the MSI-X table; writing it makes the device write to any "
+		"address",
 		"msix-table", "exclude it (2@0+28K); no --allow lifts this", 6);
 	// The override waits for grants that cannot be written.
 	refused("05:00.0/2",
-		"page 7 of BAR2 holds the MSI-X table; Xen keeps it read-only and a guest write "
-		"would "
-		"crash the guest",
+		"page 7 of BAR2 holds the MSI-X table; writing it makes the device write to any "
+		"address",
 		"msix-table", "exclude it (2@0+28K); no --allow lifts this", 6,
 		{"--allow=msix-table"});
 	refused("05:00.0/2",
@@ -88,7 +88,8 @@ TEST_F(Messages, m12_to_m14_the_state_of_the_device)
 		"all "
 		"of dom0's memory",
 		"dma-capable", "grant only doorbell pages and pass --allow=dma-capable", 6);
-	refused("08:00.0/0", "memory decoding is off (device in D3hot); reads would return 0xff..",
+	refused("08:00.0/0",
+		"memory decoding is off (device in D3hot); reads would give 0 or all ones",
 		"decode-off", "echo on > /sys/bus/pci/devices/0000:08:00.0/power/control", 6);
 	refused("0c:00.0/0", "0000:0c:00.0 is a bridge; the host itself depends on it",
 		"critical-device", "pass --allow=critical-device if you are sure", 6);
@@ -296,7 +297,7 @@ TEST_F(Messages, another_device_at_the_address_of_a_grant)
 		"(subsystem 1af4:1100) is there now",
 		"device-changed", "revoke g12 first", 6,
 		{"--allow=driver-bound,dma-capable,msix-table,shared-page,"
-		 "critical-device,decode-off,overlap"});
+		 "critical-device,config-mirror,decode-off,overlap"});
 	const auto shown = Json::parse(run_on(*machine, {"show", "g12", "--json"}).out)["grant"];
 	EXPECT_EQ(shown["device"]["present"], false);
 	EXPECT_EQ(shown["device"]["changed"], true);

@@ -45,7 +45,7 @@ TEST(PciDevices, reads_what_sysfs_says)
 	EXPECT_EQ(device.iommu_group, 21U);
 	EXPECT_TRUE(device.memory_decode);
 	EXPECT_TRUE(device.bus_master);
-	EXPECT_TRUE(device.capabilities_known);
+	EXPECT_EQ(device.config, ConfigState::complete);
 	EXPECT_FALSE(device.msix);
 
 	EXPECT_EQ(device.bar(0).address, 0x180000000000U);
@@ -86,7 +86,7 @@ TEST(PciDevices, survives_every_broken_capability_list)
 		.config(0x34, 0xfc, 1)
 		.config(0xfc, 0x11, 1);
 	for (const auto& device : PciDevices(tree.root()).all()) {
-		EXPECT_FALSE(device.capabilities_known) << device.sbdf.str();
+		EXPECT_NE(device.config, ConfigState::complete) << device.sbdf.str();
 		EXPECT_FALSE(device.msix) << device.sbdf.str();
 	}
 }
@@ -98,7 +98,7 @@ TEST(PciDevices, a_device_that_answers_ones_decodes_nothing)
 	const PciDevices devices(tree.root());
 	EXPECT_FALSE(devices.read(at("03:00.0")).memory_decode);
 	EXPECT_FALSE(devices.read(at("03:00.0")).bus_master);
-	EXPECT_FALSE(devices.read(at("03:00.0")).capabilities_known);
+	EXPECT_EQ(devices.read(at("03:00.0")).config, ConfigState::silent);
 }
 
 TEST(PciDevices, a_virtual_function_decodes_through_its_physical_one)

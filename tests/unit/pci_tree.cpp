@@ -45,8 +45,9 @@ PciTree::Device::~Device()
 		all += line;
 	file("resource", all);
 	file("uevent",
-		fmt::format("{}PCI_CLASS={:04X}\nPCI_ID=1234:11E8\nPCI_SUBSYS_ID=1AF4:1100\n",
-			driver_.empty() ? "" : "DRIVER=" + driver_ + "\n", class_));
+		fmt::format("{}PCI_CLASS={:04X}\nPCI_ID={:04X}:{:04X}\nPCI_SUBSYS_ID=1AF4:1100\n",
+			driver_.empty() ? "" : "DRIVER=" + driver_ + "\n", class_, vendor_,
+			device_));
 	file("config", config_);
 }
 
@@ -59,6 +60,12 @@ PciTree::Device& PciTree::Device::file(const std::string& name, const std::strin
 PciTree::Device& PciTree::Device::link(const std::string& name, const std::string& target)
 {
 	fs::create_symlink(target, folder_ / name);
+	return *this;
+}
+
+PciTree::Device& PciTree::Device::folder(const std::string& name)
+{
+	fs::create_directory(folder_ / name);
 	return *this;
 }
 
@@ -115,6 +122,11 @@ PciTree::Device& PciTree::Device::silent()
 {
 	config_.assign(config_.size(), '\xff');
 	return *this;
+}
+
+void PciTree::iomem(const std::string& text)
+{
+	std::ofstream(root_ / "iomem") << text;
 }
 
 // At 0x70, behind a power management capability at 0x40.

@@ -33,6 +33,12 @@ public:
 			return memory(6, start, size);
 		}
 		Device& driver(const std::string& name);
+		Device& id(std::uint16_t vendor, std::uint16_t device)
+		{
+			vendor_ = vendor;
+			device_ = device;
+			return *this;
+		}
 		/// Base class, sub-class, interface.
 		Device& class_code(std::uint32_t code)
 		{
@@ -41,12 +47,19 @@ public:
 		}
 		Device& file(const std::string& name, const std::string& content);
 		Device& link(const std::string& name, const std::string& target);
+		Device& folder(const std::string& name);
 		/// Bits of the command register; a new device has memory decoding on.
 		Device& command(std::uint16_t bits) { return config(4, bits, 2); }
 		Device& msix(unsigned vectors, unsigned table_bar, std::uint32_t table,
 			unsigned pending_bar, std::uint32_t pending);
 		/// Bytes of the configuration space, little-endian.
 		Device& config(std::size_t at, std::uint32_t value, std::size_t length);
+		/// All 4096 bytes of the configuration space can be read, not only 256.
+		Device& extended()
+		{
+			config_.resize(4096);
+			return *this;
+		}
 		/// Leaves the first @length bytes of the configuration space.
 		Device& truncate(std::size_t length);
 		/// Answers every read with ones.
@@ -60,6 +73,8 @@ public:
 
 		std::filesystem::path folder_;
 		std::string driver_;
+		std::uint16_t vendor_ = 0x1234;
+		std::uint16_t device_ = 0x11e8;
 		std::uint32_t class_ = 0x00ff00;
 		std::string config_;
 		std::string resources_[7];
@@ -73,6 +88,8 @@ public:
 	const std::filesystem::path& root() const { return root_; }
 	/// A device 1234:11e8 in D0 that decodes memory and has neither BARs nor capabilities.
 	Device add(const std::string& bdf) { return Device(root_ / bdf); }
+	/// What stands for /proc/iomem.
+	void iomem(const std::string& text);
 	/// The device is unplugged.
 	void remove(const std::string& bdf) { std::filesystem::remove_all(root_ / bdf); }
 

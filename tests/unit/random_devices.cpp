@@ -123,7 +123,13 @@ const RandomDevices::Device& RandomDevices::at(const Sbdf& sbdf) const
 bool RandomDevices::touches_msix(
 	const Device& device, unsigned bar, std::uint64_t start, std::uint64_t end) const
 {
-	if (!device.has_msix || device.msix_bar != bar)
+	if (!device.has_msix)
+		return false;
+	// What cannot be located may be anywhere.
+	const auto kind = device.bars[device.msix_bar].kind;
+	if (kind != Bar::Kind::memory && kind != Bar::Kind::unassigned)
+		return true;
+	if (device.msix_bar != bar)
 		return false;
 	const auto meets = [&](std::uint64_t offset, std::uint64_t length) {
 		const auto from = device.bars[bar].start + offset;

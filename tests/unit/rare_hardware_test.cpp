@@ -118,7 +118,7 @@ TEST_F(RareHardware, ports_and_what_has_no_address)
 TEST_F(RareHardware, a_device_that_is_gone_but_still_listed)
 {
 	tree.add("0000:03:00.0").memory(0, 0xfe000000, 0x1000).silent();
-	EXPECT_EQ(check("03:00.0/0"), "permission,decode-off");
+	EXPECT_EQ(check("03:00.0/0"), "dead-device");
 }
 
 TEST_F(RareHardware, devices_of_another_segment)

@@ -58,6 +58,7 @@ TEST_F(Messages, each_class_lifts_its_own_refusal_and_no_other)
 		{"07:00.0/0", "dma-capable"},
 		{"08:00.0/0", "decode-off"},
 		{"0c:00.0/0", "critical-device"},
+		{"0d:00.0/0", "config-mirror"},
 	};
 	std::vector<std::string> classes = AllowSet::all().names();
 	for (const auto& [region, slug] : refusals) {

@@ -13,12 +13,15 @@ TEST(Sbdf, accepts_short_forms_and_prints_the_full_one)
 	EXPECT_EQ(Sbdf::parse("03:00.0")->str(), "0000:03:00.0");
 	EXPECT_EQ(Sbdf::parse("0001:AF:1f.7")->str(), "0001:af:1f.7");
 	EXPECT_EQ(Sbdf::parse("0000:00:1f.3")->devfn(), 0xfb);
+	// As Linux prints what is behind Intel's VMD.
+	EXPECT_EQ(Sbdf::parse("10000:e1:00.0")->str(), "10000:e1:00.0");
+	EXPECT_EQ(Sbdf::parse("10000:e1:00.0")->segment, 0x10000U);
 }
 
 TEST(Sbdf, refuses_everything_else)
 {
 	for (const auto* text : {"", "03", "03.0", "0000:82.0.0", "03:00", "03:00.8", "03:20.0",
-		     "100:00.0", "10000:03:00.0", "03:00.0 ", "g3:00.0", "03:00:0", "0:0:0:0.0",
+		     "100:00.0", "100000000:03:00.0", "03:00.0 ", "g3:00.0", "03:00:0", "0:0:0:0.0",
 		     "03:00.00", "-3:00.0"})
 		EXPECT_EQ(Sbdf::parse(text), std::nullopt) << text;
 }

@@ -20,6 +20,7 @@ enum class AllowClass {
 	msix_table, ///< lifts nothing as long as there are no read-only grants
 	shared_page,
 	critical_device,
+	config_mirror,
 	decode_off,
 	overlap,
 };

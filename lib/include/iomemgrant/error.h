@@ -58,6 +58,7 @@ inline constexpr ErrorKind permission{"permission", 4};
 inline constexpr ErrorKind policy_denied{"policy-denied", 4};
 // 5: busy
 inline constexpr ErrorKind overlap{"overlap", 5};
+inline constexpr ErrorKind cache_conflict{"cache-conflict", 5};
 inline constexpr ErrorKind still_mapped{"still-mapped", 5};
 inline constexpr ErrorKind region_busy{"region-busy", 5};
 inline constexpr ErrorKind device_assigned{"device-assigned", 5};
@@ -75,6 +76,7 @@ inline constexpr ErrorKind xen_reserved{"xen-reserved", 6};
 inline constexpr ErrorKind not_mmio{"not-mmio", 6};
 inline constexpr ErrorKind bar_rom{"bar-rom", 6};
 inline constexpr ErrorKind critical_device{"critical-device", 6};
+inline constexpr ErrorKind config_mirror{"config-mirror", 6};
 inline constexpr ErrorKind device_changed{"device-changed", 6};
 // 7: a limit
 inline constexpr ErrorKind gnttab_full{"gnttab-full", 7};
@@ -86,6 +88,8 @@ inline constexpr ErrorKind peer_timeout{"peer-timeout", 8};
 inline constexpr ErrorKind timeout{"timeout", 8};
 // 9: the machine is not ready for it
 inline constexpr ErrorKind bar_unassigned{"bar-unassigned", 9};
+inline constexpr ErrorKind dead_device{"dead-device", 9};
+inline constexpr ErrorKind segment_too_wide{"segment-too-wide", 9};
 inline constexpr ErrorKind frame_too_wide{"frame-too-wide", 9};
 inline constexpr ErrorKind not_dom0{"not-dom0", 9};
 inline constexpr ErrorKind not_xen{"not-xen", 9};
@@ -117,6 +121,9 @@ public:
 
 	/// Values of the message by name, for programs that read the JSON form.
 	Error& with(std::string name, std::string value);
+
+	/// The same failure with another hint.
+	Error hinting(std::string hint) const;
 
 	/// Says that something has changed all the same, and stays so.
 	Error& after_change();

@@ -20,16 +20,23 @@ struct Hazard {
 	/// The pages of the BAR it is about; none: all of them.
 	std::uint64_t first_page = 0;
 	std::uint64_t nr_pages = 0;
+	/// No override lifts it, whatever its kind.
+	bool final = false;
 
 	bool whole_bar() const { return !nr_pages; }
+	/// Whether some override lifts it.
+	bool liftable() const { return lifted_by(AllowSet::all()); }
+	bool lifted_by(const AllowSet& allow) const { return !final && allow.lifts(error.kind()); }
 };
 
-/// All that speaks against granting @region for writing, worst first.
+/// All that the device says against granting @region for writing, worst first.  @grantee names the
+/// domain in messages.  The kernel module repeats most of these checks on its own data: they give
+/// reasons here, and are no barrier.
 std::vector<Hazard> hazards(
 	const PciDevices& devices, const Region& region, std::string_view grantee = "the guest");
 
 /// Settles the length of what the user named: up to the end of the BAR where none was given.  A
-/// part that does not exist stays as it is, for unsafe() to refuse.  Throws Error no-device.
+/// part that does not exist stays as it is, for hazards() to tell.  Throws Error no-device.
 Region settle(const PciDevices& devices, const RegionSpec& spec);
 
 /// Throws Error no-device, no-bar, bar-io, bar-upper-half, bar-unassigned, range-past-end or what
@@ -37,9 +44,6 @@ Region settle(const PciDevices& devices, const RegionSpec& spec);
 void require_present(const PciDevices& devices, const Region& region);
 
 /// The reasons among hazards() that @allow does not lift.
-/// MSI-X is never lifted: that override waits for read-only grants.  @grantee names the domain in
-/// messages.  The kernel module repeats these checks on its own data: what is found here is advice
-/// with a reason, not the barrier.
 std::vector<Error> unsafe(const PciDevices& devices, const Region& region, const AllowSet& allow,
 	std::string_view grantee = "the guest");
 

@@ -14,12 +14,14 @@ namespace iomemgrant
 /// Address of a PCI function: segment, bus, device, function.  (Linux calls the segment "domain";
 /// here a domain is always a virtual machine.)
 struct Sbdf {
-	std::uint16_t segment = 0;
+	/// Linux gives out numbers above 0xffff as well, for what is behind Intel's VMD; Xen and the
+	/// module cannot name these.
+	std::uint32_t segment = 0;
 	std::uint8_t bus = 0;
 	std::uint8_t device = 0;
 	std::uint8_t function = 0;
 
-	/// [DDDD:]BB:SS.F, hexadecimal, leading zeros optional.
+	/// [DDDD:]BB:SS.F, hexadecimal, leading zeros optional; a segment has up to 8 digits.
 	static std::optional<Sbdf> parse(std::string_view text);
 	/// As parse(), but throws Error bad-bdf, with a suggestion when the text looks like one.
 	static Sbdf from_user(std::string_view text);

@@ -183,7 +183,10 @@ public:
 		grant.flags = IOMEMGRANT_PERSIST;
 		if (request.allow.has(AllowClass::overlap))
 			grant.flags |= IOMEMGRANT_SHARE;
-		grant.segment = region.sbdf.segment;
+		// No larger one passes the checks of the library.
+		if (region.sbdf.segment > std::numeric_limits<__u16>::max())
+			throw Error::from_errno(ENODEV, "grant in a segment above 0xffff");
+		grant.segment = static_cast<__u16>(region.sbdf.segment);
 		grant.bus = region.sbdf.bus;
 		grant.devfn = region.sbdf.devfn();
 		grant.bar = static_cast<__u8>(region.bar);
