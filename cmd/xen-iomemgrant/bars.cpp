@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
+#include <functional>
 #include <memory>
 
 #include <CLI/CLI.hpp>
@@ -7,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include <iomemgrant/byte_size.h>
+#include <iomemgrant/limits.h>
 #include <output/table.h>
 
 #include "commands.h"
@@ -37,15 +39,28 @@ BarsCommand parse(const BarsText& text)
 	return command;
 }
 
-// What is granted is worth knowing, but BARs can be looked at before there is anything to ask.
-std::vector<Grant> known_grants(Machine& machine, Output& output)
+// Worth knowing, but BARs can be looked at before there is anything to ask.
+Surroundings look_around(Machine& machine, Output& output)
 {
-	try {
-		return machine.device().list();
-	} catch (const Error& error) {
-		output.trace(1, fmt::format("existing grants are not known: {}", error.what()));
-		return {};
-	}
+	Surroundings found;
+	const auto ask = [&](const char* what, const std::function<void()>& question) {
+		try {
+			question();
+		} catch (const Error& error) {
+			output.trace(1, fmt::format("{} not known: {}", what, error.what()));
+		}
+	};
+	ask("existing grants are", [&] { found.situation.grants = machine.device().list(); });
+	ask("the grant table is", [&] { found.situation.module = machine.device().info(); });
+	ask("the largest new grant is", [&] {
+		found.max_pages = measure_limits(machine.host(), std::nullopt).max_pages();
+	});
+	ask("what guests have without a grant is", [&] {
+		auto& host = machine.host();
+		Domains domains(host);
+		found.situation.holdings = read_holdings(host, domains);
+	});
+	return found;
 }
 
 const char* on_off(bool on)
@@ -142,12 +157,25 @@ int run_bars(const BarsCommand& command, Machine& machine, Output& output)
 	for (const auto& sbdf : command.devices)
 		(void)devices.read(sbdf);
 	const auto& policy = machine.policy();
-	const auto grants = known_grants(machine, output);
+	const auto surroundings = look_around(machine, output);
 	auto document = output.document("bars");
 	document["devices"] = Json::array();
 	std::string text;
+	const auto read = [&](const Sbdf& sbdf) -> const PciDevice* {
+		try {
+			return &devices.read(sbdf);
+		} catch (const Error& error) {
+			// It went while the others were looked at.
+			if (error.kind() != kind::no_device)
+				throw;
+			return nullptr;
+		}
+	};
 	for (const auto& sbdf : command.devices.empty() ? devices.addresses() : command.devices) {
-		const auto& device = devices.read(sbdf);
+		const auto* present = read(sbdf);
+		if (!present)
+			continue;
+		const auto& device = *present;
 		if (device.memory_bars().empty() && !command.all && command.devices.empty())
 			continue;
 		const auto name = pci_name(device.id);
@@ -158,7 +186,7 @@ int run_bars(const BarsCommand& command, Machine& machine, Output& output)
 				continue;
 			std::optional<Grantable> grantable;
 			if (bar.is_memory())
-				grantable = Grantable::of(devices, bar, sbdf, grants, policy);
+				grantable = Grantable::of(devices, bar, sbdf, surroundings, policy);
 			add_row(table, bar, grantable);
 			described["bars"].push_back(bar_json(bar, grantable));
 		}

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <iomemgrant/verdict.h>
@@ -24,6 +25,12 @@ int exit_of(const std::vector<Verdict>& verdicts)
 			return refusal->kind().exit;
 	}
 	return 0;
+}
+
+std::optional<std::vector<std::string>> needed_names(const Judgement& judgement)
+{
+	const auto needed = judgement.needed();
+	return needed ? std::optional(needed->names()) : std::nullopt;
 }
 
 Json verdict_json(const Verdict& verdict)
@@ -81,6 +88,10 @@ int run_check(const GrantArguments& arguments, Machine& machine, Output& output)
 		if (!output.quiet())
 			print_verdict(verdict, output);
 	}
+	const auto needed = needed_names(judgement);
+	document["needs"] = needed ? Json(*needed) : Json(nullptr);
+	if (status && needed && !output.quiet())
+		output.line(fmt::format("all that would be needed: --allow={}", fmt::join(*needed, ",")));
 	output.print(document);
 	return status;
 }

@@ -2,6 +2,7 @@
 #ifndef XEN_IOMEMGRANT_GRANTABLE_H
 #define XEN_IOMEMGRANT_GRANTABLE_H
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,7 +10,7 @@
 
 #include <iomemgrant/grant.h>
 #include <iomemgrant/policy.h>
-#include <iomemgrant/safety.h>
+#include <iomemgrant/preflight.h>
 #include <output/output.h>
 
 namespace iomemgrant
@@ -28,25 +29,44 @@ struct PageRun {
 	friend bool operator==(const PageRun&, const PageRun&) = default;
 };
 
-/// What of one BAR can be granted, and why not the rest.
+/// What is known of a machine besides its devices.
+struct Surroundings {
+	/// Without a domain: empty where Xen or the module do not tell.
+	Situation situation;
+	/// The largest new region.
+	std::optional<std::uint64_t> max_pages;
+};
+
+/// What of one BAR can be granted, and why not the rest: judged as `check` does it.
 struct Grantable {
 	/// Pages against which nothing speaks but what `needs` lifts.
 	std::vector<PageRun> pages;
 	/// Classes that --allow must name for any page of this BAR.
 	std::vector<std::string> needs;
 	std::vector<Hazard> hazards;
-	std::vector<Grant> grants;
+	struct Granted {
+		GrantId id{0};
+		PageRun run;
+	};
+	std::vector<Granted> grants;
 
 	/// Classes that this machine's policy has overridden, and that would be in `needs`.
 	std::vector<std::string> policy_allows;
 
-	/// @grants: all there are.
+	/// Pages that fit into one grant, if fewer than the largest run of `pages`.
+	std::optional<std::uint64_t> at_most;
+
 	static Grantable of(const PciDevices& devices, const PciBar& bar, Sbdf sbdf,
-		const std::vector<Grant>& grants, const Policy& policy);
+		const Surroundings& surroundings, const Policy& policy);
 
 	/// "yes", "needs --allow=driver-bound", "pages 0-6; page 7 holds the MSI-X table (...)"
 	std::string describe(std::uint64_t nr_pages) const;
 	Json json() const;
+
+private:
+	std::vector<std::string> page_notes() const;
+	std::string overrides_of(const PageRun& run) const;
+	bool lifted_by_policy(const Hazard& hazard) const;
 };
 
 } // namespace iomemgrant

@@ -108,6 +108,16 @@ bool in_force(const Grant* grant)
 	return grant && grant->state == Grant::State::live;
 }
 
+// One override that is named helps little when others are missing.
+Error with_all_overrides(const Error& refusal, const Judgement& judgement)
+{
+	const auto needed = judgement.needed();
+	if (!needed || needed->names().size() < 2)
+		return refusal;
+	return refusal.hinting(fmt::format("{}; all that would be needed: --allow={}", refusal.hint(),
+		fmt::join(needed->names(), ",")));
+}
+
 } // namespace
 
 GrantOutcome Granter::grant(const DomainSpec& domain_spec, const std::vector<RegionSpec>& specs,
@@ -256,7 +266,7 @@ std::vector<Candidate> Granter::accepted(const Judgement& judgement, GrantRecord
 	std::vector<Candidate> candidates;
 	for (const auto& verdict : judgement.verdicts) {
 		if (const auto* refusal = verdict.refusal())
-			throw Error(*refusal);
+			throw with_all_overrides(*refusal, judgement);
 		if (verdict.granted)
 			continue;
 		for (const auto& finding : verdict.findings) {

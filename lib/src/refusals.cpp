@@ -23,20 +23,74 @@ std::string pages(std::uint64_t first, std::uint64_t end)
 	return fmt::format("pages {}-{}", first / page_size, last);
 }
 
+// "page 4 of BAR2 is", "pages 4-5 of BAR2 are"
+std::string pages_of(const Region& region, std::uint64_t first, std::uint64_t end)
+{
+	return fmt::format("{} of BAR{} {}", pages(first, end), region.bar,
+		end - first == page_size ? "is" : "are");
+}
+
+// Those of @wanted that @existing has.
+std::string common_pages(const Candidate& wanted, const Grant& existing)
+{
+	const auto held = wanted.address_of(existing) - wanted.bar().first_page();
+	return pages_of(wanted.region, std::max(wanted.region.offset, held),
+		std::min(wanted.region.end(), held + existing.region.length));
+}
+
 } // namespace
 
 Error overlap(const Candidate& wanted, const Grant& existing, const std::string& holder)
 {
-	const auto held = wanted.address_of(existing) - wanted.bar().first_page();
-	const auto first = std::max(wanted.region.offset, held);
-	const auto end = std::min(wanted.region.end(), held + existing.region.length);
-	const bool one = end - first == page_size;
 	return Error(kind::overlap,
-		fmt::format("{} of BAR{} {} already granted to {} ({})", pages(first, end),
-			wanted.region.bar, one ? "is" : "are", holder, existing.id.str()),
+		fmt::format("{} already granted to {} ({})", common_pages(wanted, existing), holder,
+			existing.id.str()),
 		fmt::format("revoke {} or choose another range", existing.id.str()))
 		.with("bdf", wanted.region.sbdf.str())
 		.with("grant", existing.id.str());
+}
+
+Error configured(const Region& wanted, std::uint64_t first, std::uint64_t length,
+	const DomainInfo& holder, bool own)
+{
+	const auto them = pages_of(wanted, first, first + length);
+	const auto name = short_name(holder);
+	auto error = own ? Error(kind::overlap,
+				   fmt::format("{} {}'s already, by iomem= of its configuration",
+					   them, name),
+				   "it needs no grant")
+			 : Error(kind::overlap,
+				   fmt::format("{} given to {} by iomem= of its configuration",
+					   them, name),
+				   fmt::format("restart {} without it, or --allow=overlap to share",
+					   name));
+	error.with("bdf", wanted.sbdf.str()).with("domain", name);
+	return error;
+}
+
+Error device_assigned(const Region& wanted, const DomainInfo& holder)
+{
+	return Error(kind::device_assigned,
+		fmt::format("{} is assigned to {} as a whole", wanted.sbdf.str(),
+			short_name(holder)),
+		fmt::format("xl pci-detach {} {}", short_name(holder), wanted.sbdf.str()))
+		.with("bdf", wanted.sbdf.str())
+		.with("domain", short_name(holder));
+}
+
+Error cache_conflict(const Candidate& wanted, Cache cache, const Grant& existing,
+	const std::string& holder)
+{
+	const auto held = existing.cache;
+	return Error(kind::cache_conflict,
+		fmt::format("{} granted to {} ({}) as {}; {} beside it can hang the machine",
+			common_pages(wanted, existing), holder, existing.id.str(), to_string(held),
+			to_string(cache)),
+		fmt::format("pass --cache={} as well, or revoke {}", to_string(held),
+			existing.id.str()))
+		.with("bdf", wanted.region.sbdf.str())
+		.with("grant", existing.id.str())
+		.with("cache", std::string(to_string(held)));
 }
 
 Error named_twice(const Candidate& wanted, const Region& other)

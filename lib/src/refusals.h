@@ -15,6 +15,13 @@ namespace iomemgrant::refusal
 {
 
 Error overlap(const Candidate& wanted, const Grant& existing, const std::string& holder);
+/// @holder has @length bytes of the BAR from @first on by `iomem=`; @own: it is to be granted them.
+Error configured(const Region& wanted, std::uint64_t first, std::uint64_t length,
+	const DomainInfo& holder, bool own);
+Error device_assigned(const Region& wanted, const DomainInfo& holder);
+/// @existing is mapped with another memory type than @cache.
+Error cache_conflict(const Candidate& wanted, Cache cache, const Grant& existing,
+	const std::string& holder);
 Error named_twice(const Candidate& wanted, const Region& other);
 Error gnttab_full(const Candidate& wanted, const Situation& situation, const DomainInfo& domain);
 Error maptrack_full(const Candidate& wanted, const MaptrackLimit& limit, std::uint64_t needed,

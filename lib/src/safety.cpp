@@ -139,15 +139,4 @@ std::vector<Hazard> hazards(
 	return Examination(devices, region, grantee).run();
 }
 
-std::vector<Error> unsafe(const PciDevices& devices, const Region& region, const AllowSet& allow,
-	std::string_view grantee)
-{
-	std::vector<Error> found;
-	for (auto& hazard : hazards(devices, region, grantee)) {
-		if (!hazard.lifted_by(allow))
-			found.push_back(std::move(hazard.error));
-	}
-	return found;
-}
-
 } // namespace iomemgrant

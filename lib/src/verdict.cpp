@@ -22,7 +22,7 @@ class Judging
 public:
 	Judging(Host& host, Domains& domains, const DomainInfo& domain, const GrantOptions& options)
 		: host_(host), domains_(domains), domain_(domain), options_(options),
-		  situation_(survey(host, domain)), support_(lacking_support()),
+		  situation_(survey(host, domains, domain)), support_(lacking_support()),
 		  taken_(label_taken())
 	{
 	}
@@ -79,28 +79,28 @@ Verdict Judging::judge(const RegionSpec& spec)
 	try {
 		verdict.candidate = locate(host_.pci, spec);
 	} catch (const Error& error) {
-		findings.push_back({error, false});
+		findings.push_back({error, false, {}});
 		return verdict;
 	}
 	if (support_)
-		findings.push_back({*support_, false});
+		findings.push_back({*support_, false, {}});
 	else
 		verdict.granted = granted(*verdict.candidate);
 	if (verdict.granted) {
 		if (taken_ && verdict.granted->label != options_.label)
-			findings.push_back({*taken_, false});
+			findings.push_back({*taken_, false, {}});
 		seen_.push_back(verdict.candidate->region);
 		return verdict;
 	}
 	auto more = iomemgrant::judge(
-		host_, situation_, domains_, *verdict.candidate, domain_, options_.allow);
+		host_, situation_, domains_, *verdict.candidate, domain_, options_);
 	std::move(more.begin(), more.end(), std::back_inserter(findings));
 	if (taken_)
-		findings.push_back({*taken_, false});
+		findings.push_back({*taken_, false, {}});
 	for (const auto& other : seen_) {
 		if (other.overlaps(verdict.candidate->region))
 			findings.push_back(
-				{refusal::named_twice(*verdict.candidate, other), false});
+				{refusal::named_twice(*verdict.candidate, other), false, {}});
 	}
 	seen_.push_back(verdict.candidate->region);
 	situation_.other_refs += verdict.candidate->region.nr_pages();
@@ -136,6 +136,20 @@ const Error* Verdict::refusal() const
 			return &finding.error;
 	}
 	return nullptr;
+}
+
+std::optional<AllowSet> Judgement::needed() const
+{
+	AllowSet allow;
+	for (const auto& verdict : verdicts) {
+		for (const auto& finding : verdict.findings) {
+			if (finding.override_name)
+				allow.add(AllowSet::parse(*finding.override_name));
+			else if (!finding.lifted)
+				return std::nullopt;
+		}
+	}
+	return allow;
 }
 
 Judgement judge_all(Host& host, Domains& domains, const DomainSpec& domain,

@@ -52,7 +52,7 @@ TEST_F(Bars, the_table_says_what_can_be_granted_and_why_not_the_rest)
 	EXPECT_EQ(out.substr(title.size() + 1),
 		"BAR  PHYS        SIZE  PAGES  FLAGS           GRANTABLE\n"
 		"0    0xdc000000  8M    2048   64bit,prefetch  needs "
-		"--allow=driver-bound,dma-capable\n"
+		"--allow=driver-bound,dma-capable, 4M in one grant\n"
 		"1    -           -     -      -               (upper half of 0)\n"
 		"2    0xdd000000  32K   8      64bit,prefetch  pages 0-6 with "
 		"--allow=driver-bound,dma-capable; page 7 holds the MSI-X table (never granted)\n"
@@ -74,14 +74,14 @@ TEST_F(Bars, granted_pages_and_shared_pages_are_named)
 	EXPECT_EQ(run({"bars", "03:00.0"}), 0);
 	EXPECT_NE(out.find("  pages 0-1, 4-7; pages 2-3 are granted (g12)\n"), std::string::npos)
 		<< out;
-	EXPECT_NE(out.find("  page 0 is shared with 0000:03:00.1 (needs --allow=shared-page)\n"),
+	EXPECT_NE(out.find("  page 0 is shared with 0000:03:00.1 BAR0 (needs --allow=shared-page)\n"),
 		std::string::npos)
 		<< out;
 }
 
 TEST_F(Bars, json_has_every_key)
 {
-	tree.add("0000:03:00.0").memory64(2, 0x180000000000, 0x8000).msix(64, 2, 0x7000, 2, 0x7800);
+	tree.add("0000:03:00.0").memory64(2, 0x18000000000, 0x8000).msix(64, 2, 0x7000, 2, 0x7800);
 	EXPECT_EQ(run({"--json", "bars"}), 0);
 	const auto document = Json::parse(out);
 	EXPECT_EQ(document["schema"], "xen-iomemgrant/bars/1");
@@ -91,7 +91,7 @@ TEST_F(Bars, json_has_every_key)
 	EXPECT_TRUE(device["driver"].is_null());
 	EXPECT_TRUE(device["iommu_group"].is_null());
 	const auto& bar = device["bars"].at(0);
-	EXPECT_EQ(bar["phys"], "0x180000000000");
+	EXPECT_EQ(bar["phys"], "0x18000000000");
 	EXPECT_EQ(bar["pages"], 8);
 	EXPECT_EQ(bar["grantable"]["pages"], Json::parse(R"([{"first":0,"count":7}])"));
 	EXPECT_EQ(bar["grantable"]["obstacles"].at(0)["code"], "msix-table");
@@ -123,6 +123,8 @@ TEST_F(Bars, check_says_everything_and_has_the_status_of_grant)
 		"0000:03:00.0/1: refused\n"
 		"  error: 0000:03:00.0 has no BAR1 [no-bar]\n"
 		"  hint: memory BARs: 0\n");
+	EXPECT_EQ(run({"check", "web1", "03:00.0/0", "--json"}), 6);
+	EXPECT_EQ(Json::parse(out)["needs"], Json::parse(R"(["driver-bound","dma-capable"])"));
 	EXPECT_EQ(run({"check", "web1", "03:00.0/0", "--allow=dma-capable,driver-bound", "--json"}),
 		0);
 	const auto document = Json::parse(out);

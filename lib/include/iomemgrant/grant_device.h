@@ -14,6 +14,9 @@ namespace iomemgrant
 /// Of /dev/xen/iomemgrant, as this program was written for it.
 inline constexpr std::uint32_t module_api_version = 1;
 
+/// The largest value that the module takes for max_pages: 1 GiB in one grant.
+inline constexpr std::uint64_t module_page_limit = 262144;
+
 /// What the kernel module and the hypervisor under it can do.
 struct ModuleInfo {
 	std::uint32_t api_version = 0;

@@ -18,8 +18,6 @@ std::uint64_t kept_refs(const ModuleInfo& module, const GrantTableSize& table);
 /// Most references all grants may have together, whatever is free.  The module counts alike.
 std::uint64_t most_refs(const ModuleInfo& module, const GrantTableSize& table);
 
-/// Pages of the largest grant there can be, 1 GiB: no module takes a larger max_pages.
-inline constexpr std::uint64_t most_pages = 1 << 18;
 /// How to have grants of @pages: the granting and the mapping module have a limit each.
 std::string how_to_grant_at_once(std::uint64_t pages);
 

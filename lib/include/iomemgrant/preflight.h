@@ -8,8 +8,11 @@
 
 #include <iomemgrant/domains.h>
 #include <iomemgrant/error.h>
+#include <iomemgrant/grant_options.h>
+#include <iomemgrant/holdings.h>
 #include <iomemgrant/host.h>
 #include <iomemgrant/region.h>
+#include <iomemgrant/safety.h>
 
 namespace iomemgrant
 {
@@ -31,8 +34,11 @@ struct Candidate {
 /// What speaks against a grant.
 struct Finding {
 	Error error;
-	/// The user named the override.
+	/// Its override was named, by the user or by this machine's policy.
 	bool lifted = false;
+	/// The override that the user has to name, or has named; absent when none helps, or none
+	/// needs naming.
+	std::optional<std::string> override_name;
 };
 
 /// Finds the region.  Throws Error no-device, no-bar, bar-io, bar-upper-half, bar-unassigned or
@@ -46,16 +52,23 @@ struct Situation {
 	GrantTableSize grant_table;
 	/// Of the domain that is to be granted something, if known.
 	std::optional<MaptrackLimit> maptrack;
+	Holdings holdings;
 	/// References asked for by the other regions of the same command.
 	std::uint64_t other_refs = 0;
 };
-Situation survey(Host& host, const DomainInfo& domain);
+Situation survey(Host& host, Domains& domains, const DomainInfo& domain);
+
+/// What speaks against granting @region to any domain, or to @grantee if given: policy, the device
+/// and its pages, and the domains that have them without a grant.  Grants of the same pages, and
+/// limits of size and number, are left out.  @situation may be empty where Xen does not answer.
+std::vector<Hazard> obstacles(const PciDevices& pci, const Policy& policy,
+	const Situation& situation, const Region& region, const DomainInfo* grantee = nullptr);
 
 /// Everything that speaks against granting @candidate to @domain, the gravest first.  The kernel
-/// module judges again; this exists to give reasons, and to give all of them.  @allow is what the
-/// user has named; what this machine's policy overrides comes on top.
+/// module judges again; this exists to give reasons, and to give all of them.  The user has named
+/// options.allow; the overrides of this machine's policy come on top.
 std::vector<Finding> judge(Host& host, const Situation& situation, Domains& domains,
-	const Candidate& candidate, const DomainInfo& domain, const AllowSet& allow);
+	const Candidate& candidate, const DomainInfo& domain, const GrantOptions& options);
 
 /// What an errno of the module's GRANT call means for this request.  Only the kernel's word
 /// counts; this makes a sentence of it.

@@ -43,10 +43,6 @@ Region settle(const PciDevices& devices, const RegionSpec& spec);
 /// RegionSpec::require_pages() throws, unless there are such pages.
 void require_present(const PciDevices& devices, const Region& region);
 
-/// The reasons among hazards() that @allow does not lift.
-std::vector<Error> unsafe(const PciDevices& devices, const Region& region, const AllowSet& allow,
-	std::string_view grantee = "the guest");
-
 } // namespace iomemgrant
 
 #endif

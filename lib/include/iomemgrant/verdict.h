@@ -32,6 +32,10 @@ struct Verdict {
 struct Judgement {
 	DomainInfo domain;
 	std::vector<Verdict> verdicts;
+
+	/// The classes that --allow has to name for all of it to be granted, those included that the
+	/// user has named.  Absent when no override helps.
+	std::optional<AllowSet> needed() const;
 };
 
 /// Changes nothing.  Throws Error as resolve_grantee() does, and usage.
