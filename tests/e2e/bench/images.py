@@ -278,6 +278,7 @@ class Images:
                 archive.link(f"/usr/bin/{name}", os.readlink(f"/usr/bin/{name}"))
             else:
                 archive.program(f"/usr/bin/{name}")
+        archive.program("/usr/bin/setpci")
         archive.file("/lib/x86_64-linux-gnu/libgcc_s.so.1", "/usr/lib/x86_64-linux-gnu/libgcc_s.so.1")
         archive.file("/etc/xen/oxenstored.conf")
         archive.text("/etc/xen/xl.conf", "autoballoon=\"off\"\n")
