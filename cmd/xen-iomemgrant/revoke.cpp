@@ -90,15 +90,21 @@ void complete(GrantStatus& status, Host& host, Domains& domains)
 	status.backend_state = decode_state(state);
 }
 
-// The grants that are named, if the kernel knows them all: then no other is looked at.
+// The grants that are named, each once, if the kernel knows them all: then no other is looked at.
 std::optional<std::vector<GrantStatus>> find_named(
 	const std::vector<GrantName>& names, Host& host, Domains& domains)
 {
 	const auto known = take_kernel_inventory(host);
 	std::vector<GrantStatus> grants;
 	try {
-		for (const auto& name : names)
-			grants.push_back(select(known, name, domains));
+		for (const auto& name : names) {
+			const auto status = select(known, name, domains);
+			const auto same = [&](const GrantStatus& other) {
+				return other.grant.id == status.grant.id;
+			};
+			if (std::none_of(grants.begin(), grants.end(), same))
+				grants.push_back(status);
+		}
 	} catch (const Error& error) {
 		if (error.kind() != kind::no_grant && error.kind() != kind::ambiguous_grant)
 			throw;
