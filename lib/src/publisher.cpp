@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <iomemgrant/publisher.h>
 
-#include <algorithm>
-#include <iterator>
 #include <map>
 #include <set>
 
@@ -82,22 +80,23 @@ void remove_empty_backends(XenStoreTransaction& transaction, Domid granter)
 		(void)remove_if_empty(transaction, PublicationPath::home(granter, "backend"));
 }
 
-// Removes the children @names of @directory, and @directory itself when it has no other.  Returns
-// whether it did.
+// Removes the children @names of @directory, and then @directory itself when it has no other.
+// Returns whether it did.  Each child has a request of its own: xenbus in the guest takes a device
+// for gone when it hears of that device's directory, and xenstored tells of no node below the one
+// that is removed.
 bool remove_children(
 	XenStoreTransaction& transaction, const std::string& directory, const Names& names)
 {
-	std::vector<std::string> ours;
-	const auto children = transaction.directory(directory);
-	std::ranges::copy_if(children, std::back_inserter(ours),
-		[&](const std::string& child) { return names.contains(child); });
-	if (ours.size() == children.size()) {
-		transaction.remove(directory);
-		return true;
+	std::size_t left = 0;
+	for (const auto& child : transaction.directory(directory)) {
+		if (names.contains(child))
+			transaction.remove(fmt::format("{}/{}", directory, child));
+		else
+			left++;
 	}
-	for (const auto& name : ours)
-		transaction.remove(fmt::format("{}/{}", directory, name));
-	return false;
+	if (!left)
+		transaction.remove(directory);
+	return !left;
 }
 
 } // namespace
@@ -159,8 +158,10 @@ void withdraw(XenStore& store, const std::vector<PublicationPath>& paths)
 	std::map<std::pair<Domid, Domid>, Names> names;
 	for (const auto& path : paths)
 		names[{path.granter(), path.grantee()}].insert(path.name());
-	for (const auto& [domains, ours] : names) {
-		const auto& [granter, grantee] = domains;
+	for (const auto& entry : names) {
+		// Lambdas of clang 14 capture no structured bindings.
+		const auto granter = entry.first.first, grantee = entry.first.second;
+		const auto& ours = entry.second;
 		store.transact([&](XenStoreTransaction& transaction) {
 			(void)remove_children(
 				transaction, PublicationPath::frontends(grantee), ours);
