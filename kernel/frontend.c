@@ -84,9 +84,9 @@ static int fe_write(struct frontend *fe, const struct fe_node *nodes)
 	const char *dir = fe->dev->nodename;
 	struct xenbus_transaction xbt;
 	const struct fe_node *n;
-	int rc;
+	int rc, tries;
 
-	do {
+	for (tries = 0; tries < 50; tries++) {
 		rc = xenbus_transaction_start(&xbt);
 		if (rc)
 			return rc;
@@ -98,7 +98,9 @@ static int fe_write(struct frontend *fe, const struct fe_node *nodes)
 			return rc;
 		}
 		rc = xenbus_transaction_end(xbt, 0);
-	} while (rc == -EAGAIN);
+		if (rc != -EAGAIN)
+			return rc;
+	}
 	return rc;
 }
 
