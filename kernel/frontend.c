@@ -40,7 +40,6 @@ struct frontend {
 	u64 id;				/* fixed */
 	struct mutex lock;
 	struct iomem_map *map;		/* lock */
-	bool told;			/* lock: the watch on the backend has fired */
 	bool failed;			/* lock: not again before the backend left state 4 */
 	bool closing;			/* lock: state 6 is due once everything is unmapped */
 	struct delayed_work work;
@@ -219,7 +218,6 @@ static void fe_otherend_changed(struct xenbus_device *dev, enum xenbus_state sta
 	struct frontend *fe = dev_get_drvdata(&dev->dev);
 
 	mutex_lock(&fe->lock);
-	fe->told = true;
 	if (state != XenbusStateConnected)
 		fe->failed = false;
 	if (state == XenbusStateConnected)
@@ -313,11 +311,6 @@ static void fe_remove(struct xenbus_device *dev)
 	cancel_delayed_work_sync(&fe->work);
 	if (given_back)
 		fe_switch(fe, XenbusStateInitialising, 0);
-	/* xenbus calls this from its probe when xenstored refuses the watch. */
-	if (fe->told)
-		waiting_retry();
-	else if (waiting_begin(dev))
-		fe_write_error(fe, -ENOSPC, "watches: xenstored lets this guest have no more watches");
 	dev_set_drvdata(&dev->dev, NULL);
 	kfree(fe);
 }
@@ -386,5 +379,4 @@ void frontend_exit(void)
 {
 	xenbus_unregister_driver(&fe_driver);
 	unregister_reboot_notifier(&fe_reboot_nb);
-	waiting_exit();
 }

@@ -16,7 +16,7 @@
  *	map_pm      suspend
  *	map_pv, map_hvm   how each kind of guest maps
  *	node        /dev/xen/iomem/           frontend   xenbus device "iomem"
- *	offer       what a granter publishes  waiting    offers that lack a watch
+ *	offer       what a granter publishes
  */
 #ifndef IOMEMGRANT_H
 #define IOMEMGRANT_H
@@ -354,16 +354,6 @@ int offer_read(const struct xenbus_device *dev, u64 id, struct map_request *requ
 
 int frontend_init(void);
 void frontend_exit(void);
-
-/* --------------------------------------------------------------- waiting.c */
-
-/*
- * The driver is being taken from @dev before its watch has fired.  True: xenstored refuses
- * the watch, and nothing told so before.
- */
-bool waiting_begin(struct xenbus_device *dev);
-void waiting_retry(void);	/* a watch became free */
-void waiting_exit(void);
 
 /* ----------------------------------------------------------------- sysfs.c */
 

@@ -4,8 +4,6 @@
 import contextlib
 import time
 
-from product import wait_until
-
 PAGE = 4096
 TIMED_OUT = "GRANT: Connection timed out\n"
 
@@ -96,26 +94,3 @@ def test_idle_grants_of_one_domain_cost_xenstored_nothing(bench, pv, granter):
     print(f"xenstored used {used * 10} ms in 30 s for {nr} idle grants")
     # One question for each grant and look would be some 400.
     assert used * 10 < 50
-
-
-def test_a_guest_without_watches_takes_an_offer_up_when_one_is_free(bench, pv, granter):
-    hog = pv.start("rm -f /run/go; watch-hog /run/go")
-    hog.wait_for_output("full")
-    first = granter.grant(pv, f"{bench.shm}/2@0+4K")
-    refused = granter.refused(f"grant {pv.name} {bench.shm}/2@4K+4K --wait=60")
-    assert (refused.rc, refused.slug) == (7, "xenstore-quota"), refused
-    waiting = [granter.grant(pv, f"{bench.shm}/2@{offset}+4K", "--no-wait") for offset in ("8K", "12K")]
-
-    def said(grant):
-        return bench.dom0(f"xenstore-read /local/domain/{pv.domid}/device/iomem/{grant['id']}/error").out
-
-    for grant in waiting:
-        wait_until(lambda: said(grant) == "ENOSPC watches: xenstored lets this guest have no more watches\n", 20)
-    # The remedy of the hint.  A watch that another user gives back is found within ten seconds.
-    granter.revoke(first)
-    wait_until(lambda: "mapped" in [grant["state"] for grant in granter.list()], 20)
-    pv.run("touch /run/go").check()
-    wait_until(lambda: [grant["state"] for grant in granter.list()] == ["mapped", "mapped"], 30)
-    assert [said(grant) for grant in waiting] == ["", ""]
-    pv.run("killall watch-hog").check()
-    granter.revoke(*waiting)
