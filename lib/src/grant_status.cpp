@@ -170,8 +170,9 @@ std::string GrantStatus::note() const
 		return grant.state == Grant::State::ending ? "" : "not in XenStore; revoke it";
 	if (!guest.error.empty())
 		return fmt::format("guest reports: {}", guest.error);
+	// Without a look at XenStore the guest's claim is not known.
 	const auto claim = guest.mapped_pages.value_or(0);
-	if (grant.nr_mapped && claim != *grant.nr_mapped)
+	if (asked && grant.nr_mapped && claim != *grant.nr_mapped)
 		return fmt::format("guest says {}", claim);
 	return "";
 }

@@ -60,6 +60,7 @@ TEST_F(Inventory, list_asks_as_much_of_a_hundred_mapped_grants_as_of_one)
 	grant(1);
 	const int of_one = requests({"list"});
 	EXPECT_LE(of_one, 4);
+	EXPECT_EQ(out.find("guest says"), std::string::npos) << out;
 	grant(99);
 	EXPECT_EQ(requests({"list"}), of_one);
 	EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 101);
