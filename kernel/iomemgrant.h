@@ -161,7 +161,7 @@ void grant_room(struct iomemgrant_info *info);
 
 /* ------------------------------------------------------------ grant_lost.c */
 
-/* What lost.c has to know of a lost grant. */
+/* The part of a lost grant that lost.c has to know. */
 struct lost_grant {
 	u64 id;
 	domid_t domid;

@@ -127,7 +127,7 @@ bool bar_reserve_all(struct bar_hold *hold)
 	return all;
 }
 
-/* What grants need of @region, from the first page to the last. */
+/* Returns the part of @region that grants need, from the first page to the last. */
 static struct byte_range region_needed(const struct bar_hold *hold,
 				       const struct bar_region *region)
 {

@@ -29,7 +29,7 @@ struct PageRun {
 	friend bool operator==(const PageRun&, const PageRun&) = default;
 };
 
-/// What is known of a machine besides its devices.
+/// A machine as it is known besides its devices.
 struct Surroundings {
 	/// Without a domain: empty where Xen or the module do not tell.
 	Situation situation;
@@ -37,7 +37,7 @@ struct Surroundings {
 	std::optional<std::uint64_t> max_pages;
 };
 
-/// What of one BAR can be granted, and why not the rest: judged as `check` does it.
+/// The parts of one BAR that can be granted, and why the rest cannot, judged as `check` does.
 struct Grantable {
 	/// Pages against which nothing speaks but what `needs` lifts.
 	std::vector<PageRun> pages;

@@ -188,7 +188,7 @@ struct iomemgrant_grant {
 #define IOMEMGRANT_LOST_DRIVER_CAME	4 /* a driver was bound, without ALLOW_DRIVER_BOUND */
 #define IOMEMGRANT_LOST_ASSIGNED	5 /* the device was assigned to another guest */
 
-/* What has changed since the grant was made: bits of iomemgrant_entry.changes. */
+/* Changes since the grant was made: bits of iomemgrant_entry.changes. */
 #define IOMEMGRANT_CHANGED_BUS_MASTER	(1U << 0) /* bus mastering is on, without ALLOW_DMA */
 #define IOMEMGRANT_CHANGED_DECODE_OFF	(1U << 1) /* memory decoding is off */
 #define IOMEMGRANT_CHANGED_NOT_D0	(1U << 2) /* the device is in a sleeping state */
