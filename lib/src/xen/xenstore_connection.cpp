@@ -211,8 +211,6 @@ bool XenStoreConnection::take_events()
 	const std::string what = "wait for XenStore";
 	if (fd_.get() < 0)
 		throw lost(what);
-	std::uint64_t count = 0;
-	(void)!::read(pending_.get(), &count, sizeof(count)); // it says what events_ says
 	try {
 		xsd_sockmsg header{};
 		std::string payload;
@@ -228,6 +226,9 @@ bool XenStoreConnection::take_events()
 		give_up();
 		throw;
 	}
+	// The loop above has set pending_ for each event, and the caller is told of them now.
+	std::uint64_t count = 0;
+	(void)!::read(pending_.get(), &count, sizeof(count));
 	return std::exchange(events_, false);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "server.h"
 
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <stdexcept>
@@ -110,9 +111,10 @@ bool Server::serve_one(int client)
 		out.append(reinterpret_cast<const char*>(&reply), sizeof(reply));
 		out += message.payload;
 	}
-	// In two pieces: a message need not arrive as a whole.
+	// In two pieces, a moment apart: a message need not arrive as a whole.
 	const auto half = out.size() / 2;
 	(void)!send(client, out.data(), half, MSG_NOSIGNAL);
+	std::this_thread::sleep_for(std::chrono::milliseconds(2));
 	(void)!send(client, out.data() + half, out.size() - half, MSG_NOSIGNAL);
 	return true;
 }

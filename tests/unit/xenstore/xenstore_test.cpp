@@ -91,6 +91,16 @@ protected:
 	std::optional<Server> server;
 };
 
+/// The descriptor of @connection becomes readable, and stays so until the event is taken.
+void expect_one_event(XenStoreConnection& connection)
+{
+	ASSERT_TRUE(is_readable(connection.fd(), 5s));
+	while (!connection.take_events())
+		ASSERT_TRUE(is_readable(connection.fd(), 5s));
+	EXPECT_FALSE(is_readable(connection.fd()));
+	EXPECT_FALSE(connection.take_events());
+}
+
 std::vector<Message> silence(const Message&)
 {
 	return {};
@@ -210,15 +220,24 @@ TEST_F(XenStoreUnit, an_event_that_arrives_with_an_answer_wakes_the_event_loop)
 {
 	serve([](const Message&) {
 		return std::vector<Message>{
-			{XS_READ, 0, "web1"}, {XS_WATCH_EVENT, 0, "/name\0token\0"s}};
+			{XS_WATCH_EVENT, 0, "/name\0token\0"s}, {XS_READ, 0, "web1"}};
 	});
 	XenStoreConnection connection(places, {});
 	EXPECT_FALSE(is_readable(connection.fd()));
 	EXPECT_EQ(read_name(connection).payload, "web1");
-	EXPECT_TRUE(is_readable(connection.fd(), 5s));
-	EXPECT_TRUE(connection.take_events());
-	EXPECT_FALSE(is_readable(connection.fd()));
-	EXPECT_FALSE(connection.take_events());
+	expect_one_event(connection);
+}
+
+// The server sends the second half of the event after the answer has been read.
+TEST_F(XenStoreUnit, an_event_that_arrives_behind_an_answer_is_told_once)
+{
+	serve([](const Message&) {
+		return std::vector<Message>{
+			{XS_READ, 0, "web1"}, {XS_WATCH_EVENT, 0, "/name\0token\0"s}};
+	});
+	XenStoreConnection connection(places, {});
+	EXPECT_EQ(read_name(connection).payload, "web1");
+	expect_one_event(connection);
 }
 
 TEST_F(XenStoreUnit, names_that_do_not_fit_into_one_answer_are_read_in_parts)
