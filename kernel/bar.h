@@ -97,7 +97,10 @@ bool bar_still_leaving(void);
 
 /* It is not at its addresses any more; @reason is IOMEMGRANT_LOST_*. */
 void bar_lost(struct bar_hold *hold, u32 reason);
-/* Notices what nobody tells of, and takes over what has become free.  True: call again. */
+/*
+ * Looks for changes that have no notifier (a BAR moved, a device assigned) and reserves
+ * BARs that a driver has released.  Returns true if it must run again.
+ */
 bool bar_settle_all(void);
 void bar_look(void);			/* look every second while a BAR is held */
 int bar_notifier_register(void);

@@ -11,11 +11,10 @@
  *
  * State 6 says that every reference is given back, and so do state 1 and mapped-pages
  * 0.  While Xen does not take one, they stay what they were and the work below goes on
- * trying.  What is left of a mapping when its directory goes, or the driver is unbound,
- * map_list.c goes on with; nothing is mapped under the same number until that is done.
+ * trying.  When the directory goes, or the driver is unbound, map_list.c goes on with
+ * the rest of the mapping; nothing is mapped under the same number until that is done.
  *
- * What is offered is read in offer.c, as hostile as it may be.  Writes go
- * through a transaction that first looks whether the directory still exists: the
+ * offer.c reads the offer and trusts none of it.  Writes go through a transaction that first looks whether the directory still exists: the
  * granter may remove it at any moment, and a plain write would make it anew.
  *
  * Locks.  fe->lock serializes the watch (otherend_changed), the work, removal and
@@ -138,7 +137,7 @@ static void fe_write_error(struct frontend *fe, int err, const char *what)
 
 /* --------------------------------------------------------------- state changes */
 
-/* Gives up a mapping, whatever its state.  -EBUSY: Xen takes its time. */
+/* Gives up a mapping in any state.  Returns -EBUSY while Xen has not taken it back. */
 static int fe_drop_map(struct frontend *fe)
 {
 	struct iomem_map *map = fe->map;

@@ -2,27 +2,27 @@
 /*
  * Grants of BAR pages to other domains.
  *
- * Why this exists.  The grant table can carry the frames of device memory, and a
- * patched Xen gives whoever maps such a reference permission for that frame.  But
- * the kernel's own grant code assumes RAM behind every reference: it would take
- * the struct page of a BAR when a reference is still busy at its end.  And nobody
- * would keep the BAR in place while another domain uses it.
+ * Purpose.  The grant table can carry the frames of device memory, and a patched
+ * Xen gives a domain that maps such a reference permission for that frame.  But the
+ * kernel's own grant code assumes RAM behind every reference: it would take the
+ * struct page of a BAR when a reference is still busy at its end.  Nor does it keep
+ * the BAR in place while another domain uses it.
  *
  * Steps.  GRANT: the BAR is checked (pci.c) and held (pci_hold.c), references are
  * taken and filled, user space publishes them.  The guest maps them with
  * GNTMAP_iomem_map.  END: the references are given back one by one, each when Xen
- * says that nobody maps it; then the BAR is let go.
+ * says that no domain maps it; then the BAR is let go.
  *
- * Who keeps a grant alive.  The file that made it, or with PERSIST the module.
- * And beyond that the other domain: what it still maps cannot be taken away, stays
- * listed as ENDING and is tried again for ever.  Each grant holds the module.
+ * Lifetime.  A grant lives as long as the file that made it, or with PERSIST as the
+ * module.  The other domain can prolong that: pages that it still maps cannot be taken
+ * away, so the grant stays listed as ENDING and is tried again for ever.  Each grant
+ * holds the module.
  *
- * What ends it.  END, closing the file, the death of the guest (death.c).  The
- * loss of the device does not (pci_watch.c): the references stay until somebody
- * ends them.
+ * End.  END, closing the file and the death of the guest (death.c) end a grant.  The
+ * loss of its device makes it LOST (pci_watch.c): it ends when it is unmapped.
  *
- * What cannot be undone.  The moment a reference is filled the guest may map it;
- * from there only the guest, or its death, can free it.
+ * Point of no return.  The moment a reference is filled the guest may map it; from
+ * there only the guest, or its death, can free it.
  *
  * Locks.  grants_lock guards the list of grants, the BAR holds of pci_hold.c and the
  * fields marked so.  It is taken inside the lock of a PCI device (GRANT, and the
@@ -233,7 +233,7 @@ void grant_end_those(bool (*those)(const struct grant *g, const void *arg), cons
 		if (!g->ending && those(g, arg))
 			grant_start_end(g);
 	again = bar_settle_all();
-	/* What a dead domain had mapped is free the moment Xen has cleaned up. */
+	/* The references of a dead domain are free the moment Xen has cleaned up. */
 	list_for_each_entry(g, &grants, node)
 		again |= g->ending;
 	if (again)

@@ -75,7 +75,7 @@ static struct grant *grant_alloc(const struct iomemgrant_grant *rq, struct pci_d
 	return g;
 }
 
-/* What the table of this domain is and leaves, but for nr_refs and max_refs. */
+/* Size of this domain's grant table, and the references it leaves for grants before max_refs. */
 struct table_limits {
 	u32 frames;
 	u32 max_frames;
@@ -247,7 +247,10 @@ int grant_create(struct iomemgrant_grant *rq, const void *owner)
 		rq->id = g->id;
 		rq->first_ref = g->first_ref;
 		rq->nr_refs = g->nr_refs;
-		/* Both may have happened since the look, and then nobody tells again. */
+		/*
+		 * The device or the domain may have gone before the grant was listed, and
+		 * its notification with it.
+		 */
 		if (!device_still_there(rq, pdev))
 			rc = -ENODEV;
 		else if (!probe_domain_exists(rq->domid))

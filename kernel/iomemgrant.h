@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the files of this module know of each other.
+ * Types and functions that the files of this module share.
  *
  *	main        module, ioctls            probe      what Xen can do
  *	grant       grants of this domain     grant_make how one comes to be

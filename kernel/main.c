@@ -148,7 +148,7 @@ static void take_back(unsigned int cmd, struct iomemgrant_file *owner, void *arg
 		map_unmap_id(((struct iomemgrant_map *)arg)->id, owner);
 }
 
-/* What this module knows of an argument; the command has the size of the first one. */
+/* Size of the argument in this version of the module; the command has that of the first one. */
 static size_t size_known(unsigned int cmd)
 {
 	switch (cmd) {

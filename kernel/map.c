@@ -128,7 +128,7 @@ struct iomem_map *map_create(struct map_request *rq)
 		kvfree(rq->refs);
 		return ERR_PTR(-ENOMEM);
 	}
-	/* Nobody else knows the mapping yet; the lock is for the assertions. */
+	/* No other thread knows the mapping yet; the lock is for the assertions. */
 	down_write(&map->lock);
 	rc = map_fill(map);
 	up_write(&map->lock);

@@ -54,7 +54,7 @@ static void hvm_accepted(struct iomem_map *map, u32 page, u64 dev_bus_addr)
 {
 }
 
-/* Without this the fault below would get an uncached entry whatever it asks for. */
+/* Without this the fault below would always get an uncached entry. */
 static int hvm_finish(struct iomem_map *map)
 {
 	int rc = 0;

@@ -27,7 +27,7 @@ static unsigned long retry_delay;	/* only the work and maps_lock */
 static void retry_work(struct work_struct *work);
 static DECLARE_DELAYED_WORK(retry, retry_work);
 
-/* Cyclic: who still uses an old number must not soon reach somebody else's pages. */
+/* Cyclic: a process with an old number must not soon reach another mapping's pages. */
 static int take_number(struct xarray *taken, u32 *number, struct xa_limit limit, u32 *next)
 {
 	int rc;
@@ -37,7 +37,7 @@ static int take_number(struct xarray *taken, u32 *number, struct xa_limit limit,
 	return rc == -EBUSY ? -ENOSPC : min(rc, 0);
 }
 
-/* Of a mapping that nobody has a VMA of any more.  Any context that may sleep. */
+/* Frees the number of a mapping without a VMA.  Any context that may sleep. */
 void map_free_id(u32 id)
 {
 	xa_erase(&map_ids, id);
@@ -56,7 +56,8 @@ static void map_list_del(struct iomem_map *map)
 
 /*
  * Makes the mapping visible: sysfs, and a device node when it has a XenStore id.
- * The list has it first, and a reference: whoever sees the node may open it at once.
+ * It is listed, and a reference taken, first: a process that sees the node may open it
+ * at once.
  */
 static int map_add(struct iomem_map *map)
 {
@@ -196,9 +197,9 @@ static void retry_work(struct work_struct *work)
 /* --------------------------------------------------------------------- look-up */
 
 /*
- * All of these take find_lock alone, so that mmap() may call them: whoever adds or
- * removes a device waits for devtmpfs, and that for processes which fault.  What they
- * find may be retired as soon as the lock is left; its state then says so.
+ * All of these take find_lock alone, so that mmap() may call them: a thread that adds
+ * or removes a device waits for devtmpfs, and that for processes which fault.  The
+ * mapping found may be retired as soon as the lock is left; its state then says so.
  */
 
 /* The mapping an ioctl made under this number.  The frontend's follow XenStore instead. */
@@ -325,7 +326,8 @@ void map_retire_owner(const void *owner)
 
 /*
  * Every mapping is retired: files hold the module, and frontend_exit() has let go of
- * its own.  What Xen does not take back even now stays mapped until this guest ends.
+ * its own.  A page that Xen does not take back even now stays mapped until this guest
+ * ends.
  */
 void map_exit(void)
 {

@@ -8,7 +8,7 @@
  * on the next touch.  After a restore, handles and frames mean nothing: the mapping
  * is stale for ever.
  *
- * What cannot be taken away makes the suspend fail, but only in its last step.  Xen's
+ * A page that cannot be taken away makes the suspend fail, but only in its last step.  Xen's
  * do_suspend() thaws all devices after an error there.  After one of a freeze callback
  * it leaves those frozen that came before.
  */

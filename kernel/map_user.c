@@ -85,7 +85,7 @@ int map_mmap(struct iomem_map *map, struct vm_area_struct *vma, unsigned long fi
 	if (state != MAP_MAPPED && state != MAP_FROZEN)
 		return -ENODEV;
 	vm_flags_clear(vma, VM_MAYEXEC);
-	/* VM_DONTCOPY: a child must not inherit entries nobody takes from it. */
+	/* VM_DONTCOPY: a child must not inherit entries that revoking would not find. */
 	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY);
 	vma->vm_page_prot = map->wc ? pgprot_writecombine(vma->vm_page_prot)
 				    : pgprot_noncached(vma->vm_page_prot);

@@ -3,9 +3,9 @@
  * /dev/xen/iomem/<id>: one character device per mapping that the frontend made.
  *
  * All of them, and the mmap()s of /dev/xen/iomemgrant, share one address space of
- * an inode that belongs to this module: whatever node a process came by, and even
- * when that node is gone, revoking finds its page table entries.  Each mapping has
- * 4 GiB of that address space; a node shows its own from offset 0 on.
+ * an inode that belongs to this module: revoking finds the page table entries of a
+ * process through it, even when the node that the process opened is gone.  Each mapping
+ * has 4 GiB of that address space; a node shows its own from offset 0 on.
  *
  * There is no read() and no write(): the kernel answers EINVAL.  poll() reports
  * EPOLLHUP once the pages are gone.

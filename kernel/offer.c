@@ -53,8 +53,8 @@ static int read_word(const char *dir, const char *key, const char *first, const 
 }
 
 /*
- * The directory we read must be the granter's own for exactly this device: nobody
- * but the granter and dom0 can write there, while `backend` is ours to write.
+ * The directory we read must be the granter's own for exactly this device: only the
+ * granter and dom0 can write there, while `backend` is ours to write.
  */
 static int check_backend(const struct xenbus_device *dev, u64 id)
 {

@@ -3,8 +3,8 @@
  * Keeping a BAR as it is while its pages are granted: enabled, in D0, reserved.
  *
  * The device may have a driver of its own, which enables it and reserves the BAR
- * through the PCI core.  What the core does then it books on the driver that is
- * bound, to be undone when that leaves.  So neither is done through the core here:
+ * through the PCI core.  The core books that on the driver that is bound, and undoes
+ * it when that leaves.  So neither is done through the core here:
  * the regions are this module's own (pci_region.c), and the enable count is counted
  * down by hand until it is the last one.
  *

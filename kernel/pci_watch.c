@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What happens to a BAR while its pages are granted, and cannot be prevented.
+ * Changes of a BAR that the module cannot prevent while its pages are granted.
  *
  * A driver that leaves: the grants it lent are lost.  It leaves a device that stays
- * enabled and that the guest can still tell to do DMA, by descriptors nobody owns
- * any more: so that is switched off.  The BAR is reserved in the same moment.
+ * enabled and that the guest can still tell to do DMA, by descriptors that no driver
+ * owns any more: so that is switched off.  The BAR is reserved in the same moment.
  *
  * A driver that comes: the grants made for a device without one are lost.  So are
  * those of other domains when pciback gives the device to one.
@@ -13,9 +13,9 @@
  * given to another device while the guest still maps them.  So they are reserved
  * again as soon as the PCI core let go of them, see pci_place.c.
  *
- * The bus notifier tells of most, inside the device's lock but for removals.  What it
- * does not tell of (a BAR that sysfs resizes, a device given to another guest, what
- * is written to configuration space) is looked for, see bar_look().
+ * The bus notifier tells of most, inside the device's lock but for removals.  bar_look()
+ * looks for the others: a BAR that sysfs resizes, a device given to another guest, a
+ * write to configuration space.
  */
 #include <linux/pci.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What this hypervisor can do, asked each time: a guest may have been migrated
+ * Asks the hypervisor for its features, anew each time: a guest may have been migrated
  * since the last question.
  */
 #include <linux/types.h>

@@ -53,8 +53,8 @@ static inline struct byte_range range_to_pages(struct byte_range r)
 }
 
 /*
- * What user space asked for: 0, -EINVAL (not whole pages, or nothing at all),
- * -ERANGE (past the end of the BAR) or -EFBIG (more than @max_pages).
+ * Checks a range that user space asks for.  Returns 0, -EINVAL (not whole pages, or
+ * none), -ERANGE (past the end of the BAR) or -EFBIG (more than @max_pages).
  */
 static inline int range_check(u64 offset, u64 length, u64 bar_length, u32 max_pages)
 {

@@ -5,10 +5,10 @@
  *
  * All functions may sleep.
  *
- * The pages can be taken away at any time.  Whoever uses them is told by callbacks,
- * and must not touch them from the return of freeze() or lost() on.  Callbacks come
+ * The pages can be taken away at any time.  Callbacks tell the driver that uses them;
+ * it must not touch them from the return of freeze() or lost() on.  Callbacks come
  * one at a time, with the mapping locked: they may call nothing from here but
- * xen_iomem_vaddr() and xen_iomem_length(), nor wait for anybody who does.
+ * xen_iomem_vaddr() and xen_iomem_length(), nor wait for a thread that does.
  *
  * Do not ioremap() such pages: in a PV guest that maps something else, or nothing.
  */

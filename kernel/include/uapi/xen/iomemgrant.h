@@ -136,7 +136,7 @@ struct iomemgrant_info {
  * lacks GNTMAP_iomem_map; EPERM no CAP_SYS_RAWIO, kernel locked down, or pages
  * of an MSI-X table or PBA; ENODEV no such device, or not the hardware domain;
  * ENXIO no such memory BAR, or it has no address; ERANGE past the end of the BAR;
- * ESRCH no such domain; EBUSY the BAR is reserved by somebody else, the
+ * ESRCH no such domain; EBUSY the BAR is reserved by another driver, the
  * device is assigned to a guest or driven by a driver (without
  * ALLOW_DRIVER_BOUND); EEXIST a page is granted to another domain already
  * (without SHARE) or to this one; EMEDIUMTYPE a page is granted to another domain
