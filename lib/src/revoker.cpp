@@ -196,15 +196,17 @@ void Descent::await()
 	}
 }
 
-// Whether the guest has taken the offer and not let go yet.  XenStore is asked only when Xen does
-// not say that pages are mapped.
+// Whether the guest has taken the offer and not let go yet.  A Xen that does not count mappings leaves
+// only the guest's word in XenStore.
 bool Descent::holds(Item& item, Look& now)
 {
 	const auto& status = item.status;
 	const auto* grant = now.grant(status);
 	if (!grant || !item.published || !now.alive(status))
 		return false;
-	if (!grant->nr_mapped.value_or(0)) {
+	if (grant->nr_mapped && !*grant->nr_mapped)
+		return false;
+	if (!grant->nr_mapped) {
 		const auto state =
 			decode_state(host_.store.read(status.path(host_.self).frontend("state")));
 		if (state != XenbusState::connected && state != XenbusState::closing)
