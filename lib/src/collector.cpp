@@ -198,7 +198,7 @@ void Collector::record(const Remains& remains)
 		remains.status ? remains.status->grant.id.str() : remains.path, remains.reason);
 	if (remains.status) {
 		entry.domain = remains.status->domain;
-		// Of a publication nobody can read any more not even that is known.
+		// The region of a publication that cannot be read has length 0.
 		if (remains.status->grant.region.length)
 			entry.region = remains.status->grant.region;
 		entry.grant = remains.status->grant.id;

@@ -9,8 +9,8 @@
 namespace iomemgrant
 {
 
-/// What the host would lose with the device, as in "0000:00:1f.5 is ..."; empty when it would lose
-/// no more than the device.  The rule is in xen-iomemgrant(8), SAFETY CHECKS.
+/// The part of the host that the device is, as in "0000:00:1f.5 is ..."; empty when the host would
+/// lose no more than the device.  The rule is in xen-iomemgrant(8), SAFETY CHECKS.
 std::string_view host_role(const PciDevice& device);
 
 } // namespace iomemgrant

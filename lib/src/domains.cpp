@@ -110,7 +110,7 @@ DomainInfo Domains::by_uuid(const DomainSpec& spec)
 	for (const auto& domain : all()) {
 		if (domain.uuid != spec.uuid)
 			continue;
-		// What is left of it before its last reboot has the same.
+		// The remains of the guest before its last reboot have the same UUID.
 		if (found && !found->dying && !domain.dying)
 			throw Error(kind::ambiguous_domain,
 				fmt::format("domains {} and {} both have UUID {}", found->id.value(),

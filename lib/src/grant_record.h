@@ -10,9 +10,9 @@
 namespace iomemgrant
 {
 
-/// What one call of Granter::grant() leaves in the audit trail: an entry for each grant, at once, so
-/// that it is there whatever becomes of the command; one for the refusal, or for taking back what
-/// had been granted; and one for each refusal that --allow lifted.  A rehearsal leaves none.
+/// Writes the entries of one call of Granter::grant() to the audit trail: one for each grant, as soon
+/// as it is made, so that a killed command leaves it as well; one for the refusal, or for the
+/// rollback; and one for each refusal that --allow lifted.  A dry run writes none.
 class GrantRecord
 {
 public:

@@ -40,7 +40,7 @@ void require_settled(const DomainInfo& domain)
 			"start it again first");
 }
 
-// Stub domains run a device model for somebody else; nothing in them maps a grant.
+// A stub domain runs the device model of another guest; nothing in it maps a grant.
 void require_no_stub_domain(Host& host, Domains& domains, const DomainInfo& domain)
 {
 	const auto target = host.store.read(PublicationPath::home(domain.id, "target"));

@@ -29,8 +29,8 @@ std::string first_line(const std::string& path)
 	return line;
 }
 
-// Who asked: the journal itself adds who this process is, which is less.  A login stays the same
-// across su and sudo; 4294967295 is the kernel's "nobody logged in".
+// Fields for the caller.  The journal itself adds the user and name of this process only.  A login
+// stays the same across su and sudo; 4294967295 is the kernel's number for no login.
 Fields caller()
 {
 	Fields fields = {{"CALLER_UID", fmt::format("{}", getuid())}};

@@ -136,7 +136,8 @@ std::vector<GrantEvent> Monitor::look()
 	std::vector<GrantEvent> events;
 	auto before = std::exchange(known_, {});
 	for (const auto& status : grants) {
-		// What was chosen once stays so: a domain that has died has no name any more.
+		// A grant that the filter accepted once stays: after its domain dies, the name that
+		// matched is gone.
 		if (!before.contains(status.grant.id) && !filter_(status))
 			continue;
 		known_.insert_or_assign(status.grant.id, status);

@@ -173,7 +173,8 @@ const std::vector<PciPages>& PciDevices::pages() const
 	return pages_.emplace(std::move(found));
 }
 
-// What a device still answers at.  A sleeping one answers nowhere, and is left asleep.
+// Adds the addresses in the BAR registers of a device, at which it still answers.  A sleeping device
+// answers nowhere, and is left asleep.
 void PciDevices::add_given_up(const Sbdf& sbdf, std::vector<PciPages>& found) const
 {
 	// A register does not tell the size, only that the address is a multiple of it.  More than
@@ -235,7 +236,7 @@ const PciDevice& PciDevices::read(const Sbdf& sbdf) const
 	return devices_.emplace(sbdf, std::move(device)).first->second;
 }
 
-// What links and folders say.
+// Reads the links and folders of the device in sysfs.
 void PciDevices::read_places(PciDevice& device) const
 {
 	const auto folder = root_ / device.sbdf.str();

@@ -32,7 +32,7 @@ public:
 		return {host_.self, grant.domid, grant.id};
 	}
 
-	/// What becomes of a grant, in words, when the command fails now.
+	/// Tells, in words, how a grant ends if the command fails now.
 	std::string_view fate(GrantId id) const;
 
 	/// Takes everything back.  Returns in words what could not be, or not yet.

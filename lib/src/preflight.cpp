@@ -97,7 +97,7 @@ private:
 		if (candidate_.region.nr_pages() > module_page_limit)
 			add(refusal::too_many_pages(candidate_, module));
 		// Free entries of frames in use are not visible from here, so a request is only
-		// refused when it could not fit whatever is free in them.
+		// refused when it could not fit even if all of them were free.
 		if (module.nr_refs + refs > most_refs(module, table))
 			add(refusal::gnttab_full(candidate_, situation_, domain_));
 		if (situation_.maptrack && mapped_at_once() > std::uint64_t{

@@ -53,7 +53,7 @@ Before prepare(XenStoreTransaction& transaction, Domid granter, Domid grantee)
 void publish_one(XenStoreTransaction& transaction, const PublicationPath& path,
 	const Publication& publication, const Before& before)
 {
-	// What an earlier life of this id left must not mix with what we write.
+	// Nodes of an earlier grant with this id must not mix with the new ones.
 	if (before.backends.contains(path.name()))
 		transaction.remove(path.backend());
 	if (before.frontends.contains(path.name()))

@@ -29,7 +29,7 @@ std::optional<unsigned> hex(std::string_view text, std::size_t max_digits, unsig
 	return value;
 }
 
-// Splits at every ':' and '.', whatever their order: people swap them.
+// Splits at every ':' and '.', in any order: people swap them.
 std::vector<std::string_view> groups(std::string_view text)
 {
 	std::vector<std::string_view> found;

@@ -17,7 +17,7 @@ namespace iomemgrant
 namespace
 {
 
-// Nobody writes more than this by hand; a device node or a runaway log is not read to its end.
+// A file written by hand is shorter; a device node or a runaway log is not read to its end.
 constexpr std::streamsize longest_file = 1 << 20;
 
 std::string read_text(const std::filesystem::path& path, ErrorKind mistake)

@@ -59,7 +59,7 @@ std::optional<Error> Judging::label_taken()
 	if (!options_.label)
 		return std::nullopt;
 	for (const auto& grant : situation_.grants) {
-		// What an earlier domain with the same id left is not this one's.
+		// Grants of an earlier domain with the same id are not this one's.
 		const bool other = grant.domid != domain_.id ||
 				   (grant.uuid.known() && grant.uuid != domain_.uuid);
 		if (other || grant.label != options_.label)

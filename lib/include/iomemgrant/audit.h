@@ -28,12 +28,12 @@ enum class AuditEvent {
 /// 128 bits in hexadecimal, one for each event; they never change.
 std::string_view message_id(AuditEvent event);
 
-/// One entry.  What is not known is left empty.
+/// One entry of the audit trail.  A field whose value is not known is left empty.
 struct AuditEntry {
 	AuditEvent event = AuditEvent::granted;
 	/// "granted", a slug of an Error, or the rung.
 	std::string result;
-	/// What happened, for people.
+	/// One sentence that tells a person the event.
 	std::string message;
 	std::optional<DomainInfo> domain;
 	std::optional<Region> region;

@@ -36,7 +36,7 @@ struct Remains {
 	std::string reason;
 	/// The directory in XenStore it is about.
 	std::string path;
-	/// Whose grant or directory it is, or was.
+	/// The domain that has, or had, the grant or the directory.
 	Domid domid{0};
 	/// Absent for a directory.
 	std::optional<GrantStatus> status;
@@ -49,14 +49,14 @@ std::string_view to_string(Remains::Kind kind);
 /// own count, which no setting of the clock changes.
 inline constexpr std::chrono::minutes abandoned_after{5};
 
-/// Finds and removes what dead guests, devices and commands left behind, and nothing that could
-/// still be of use to anybody.  Several may run at once, beside any other command.
+/// Finds and removes the remains of dead guests, devices and commands, and nothing that a domain or
+/// program can still use.  Several may run at once, beside any other command.
 class Collector
 {
 public:
 	explicit Collector(Host& host) : host_(host), domains_(host) {}
 
-	/// What there is, changing nothing: grants in order of id, then publications, then
+	/// Returns all remains and changes nothing: grants in order of id, then publications, then
 	/// directories.
 	std::vector<Remains> find();
 

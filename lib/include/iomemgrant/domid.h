@@ -75,8 +75,8 @@ std::string describe(const DomainInfo& domain);
 /// The name, or "d5".
 std::string short_name(const DomainInfo& domain);
 
-/// What the user typed to name a domain: bare digits are an id, a UUID is a UUID, anything else a
-/// name; `name:`, `id:` and `uuid:` say it explicitly.
+/// A domain as the user names it: bare digits are an id, a UUID is a UUID, anything else a name;
+/// `name:`, `id:` and `uuid:` say it explicitly.
 struct DomainSpec {
 	enum class By { id, uuid, name };
 

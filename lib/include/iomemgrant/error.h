@@ -11,7 +11,7 @@
 namespace iomemgrant
 {
 
-/// What went wrong, in a form scripts can rely on: a slug to search for and the exit status.
+/// Kind of a failure, for scripts to rely on: a slug to search for and the exit status.
 struct ErrorKind {
 	std::string_view slug;
 	int exit;

@@ -56,7 +56,7 @@ std::string_view to_string(Cache cache); // "uc", "wc"
 /// Throws Error cache-wb for anything Xen does not allow for device memory, and usage otherwise.
 Cache parse_cache(std::string_view text);
 
-/// What the module is asked to grant.
+/// Arguments of the module's GRANT call.
 struct GrantRequest {
 	Domid domid{0};
 	Region region;
@@ -88,7 +88,7 @@ struct Grant {
 	/// Why a grant is lost.
 	enum class LostReason { device_gone, moved, driver_left, driver_came, assigned };
 
-	/// What the module, at its last look, saw that was different when the grant was made.
+	/// Changes since the grant was made, as the module saw them at its last look.
 	struct Changes {
 		bool bus_master = false;   ///< the device may do DMA now, and nothing allows it
 		bool decode_off = false;   ///< the device does not answer at its addresses

@@ -17,7 +17,7 @@ inline constexpr std::uint32_t module_api_version = 1;
 /// The largest value that the module takes for max_pages: 1 GiB in one grant.
 inline constexpr std::uint64_t module_page_limit = 262144;
 
-/// What the kernel module and the hypervisor under it can do.
+/// Features of the kernel module and of the hypervisor under it.
 struct ModuleInfo {
 	std::uint32_t api_version = 0;
 	bool can_grant = false;          ///< this is the hardware domain
@@ -46,7 +46,7 @@ public:
 	/// Grants pages that outlive this process.  On failure nothing is granted and the Error
 	/// carries the errno of xen/iomemgrant.h, EALREADY for a label in use.
 	virtual Grant grant(const GrantRequest& request) = 0;
-	/// Ends a grant, or asks the kernel to end it as soon as nobody maps it any more.  Throws
+	/// Ends a grant, or asks the kernel to end it as soon as no domain maps it any more.  Throws
 	/// Error no-grant when there is none.
 	virtual Ended end(GrantId id) = 0;
 	/// Names a grant, or takes its name away.  Throws Error no-grant when there is none, and

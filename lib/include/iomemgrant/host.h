@@ -38,7 +38,7 @@ struct Host {
 	std::function<void(Domid)> destroy_domain = [](Domid) {};
 	/// Told what belongs into the audit trail.
 	std::function<void(const AuditEntry&)> audit = [](const AuditEntry&) {};
-	/// What may be granted here at all.  Read when first asked for, so that a mistake in it
+	/// The administrator's rules for this machine.  Read when first asked for, so that a mistake in it
 	/// stands in the way of new grants only; throws Error bad-policy.
 	std::function<const Policy&()> policy = []() -> const Policy& {
 		static const Policy none;

@@ -46,7 +46,7 @@ struct MachineRange {
 	friend bool operator==(const MachineRange&, const MachineRange&) = default;
 };
 
-/// What Xen knows of its domains.
+/// Xen, asked for itself and for its domains.
 class Hypervisor
 {
 public:

@@ -15,13 +15,13 @@ namespace iomemgrant
 std::uint32_t refs_per_frame(std::uint32_t gnttab_version);
 /// References the module leaves to other drivers: the last frames of the grant table.
 std::uint64_t kept_refs(const ModuleInfo& module, const GrantTableSize& table);
-/// Most references all grants may have together, whatever is free.  The module counts alike.
+/// Most references that all grants may have together, free or not.  The module counts alike.
 std::uint64_t most_refs(const ModuleInfo& module, const GrantTableSize& table);
 
 /// How to have grants of @pages: the granting and the mapping module have a limit each.
 std::string how_to_grant_at_once(std::uint64_t pages);
 
-/// What stands in the way of ever larger grants.
+/// The limits of the size and number of grants.
 struct Limits {
 	struct Guest {
 		DomainInfo domain;
@@ -51,7 +51,7 @@ struct Limits {
 	/// The largest region that still fits, and what it is that bounds it.
 	std::uint64_t max_pages() const;
 	Bound bound() const;
-	/// What to do for twice as much.
+	/// The boot option, module parameter or guest setting that doubles @bound.
 	std::string how_to_raise(Bound bound) const;
 };
 std::string_view to_string(Limits::Bound bound);

@@ -26,8 +26,8 @@ public:
 
 	/// Also watches what the guests of these grants say, and no longer those of others.
 	void follow(const std::vector<GrantStatus>& grants);
-	/// Until there is news, or @limit has passed.  What Xen counts as mapped makes no event of
-	/// its own, so nobody sleeps longer than longest_nap; nor less than shortest_nap.  Throws
+	/// Sleeps until there is news, or @limit has passed.  A change of Xen's count of mappings
+	/// makes no event, so no sleep is longer than longest_nap; nor shorter than shortest_nap.  Throws
 	/// Error interrupted.
 	void sleep(std::chrono::milliseconds limit);
 
@@ -40,7 +40,7 @@ private:
 	std::map<std::string, std::unique_ptr<XenStoreWatch>> guests_;
 };
 
-/// What happened to one grant.
+/// One change of one grant.
 struct GrantEvent {
 	enum class Kind {
 		present, ///< it was there when watching began
@@ -52,7 +52,7 @@ struct GrantEvent {
 	Kind kind = Kind::changed;
 	/// As it is; of one that is gone, as it was last.
 	GrantStatus now;
-	/// What it was before; with changed only.
+	/// The grant before the change; with changed only.
 	std::optional<GrantStatus> before;
 };
 std::string_view to_string(GrantEvent::Kind kind);
@@ -80,7 +80,7 @@ private:
 	std::map<GrantId, GrantStatus> known_;
 };
 
-/// What `wait` waits for.
+/// The state of a grant that `wait` waits for.
 enum class Goal { mapped, unmapped, gone };
 /// Throws Error usage.
 Goal parse_goal(std::string_view text);

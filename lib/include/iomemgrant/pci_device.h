@@ -39,7 +39,7 @@ struct PciBar {
 	friend bool operator==(const PciBar&, const PciBar&) = default;
 };
 
-/// What the resource file of a device says.
+/// Contents of the resource file of a device.
 struct PciResources {
 	std::array<PciBar, 6> bars;
 	/// The expansion ROM; its index is 6.
@@ -145,14 +145,14 @@ public:
 	std::vector<PciDevice> all() const;
 	/// Throws Error no-device.
 	const PciDevice& read(const Sbdf& sbdf) const;
-	/// What the device there is; leaves a sleeping one asleep.  Absent when there is none.
+	/// The ids of the device at @sbdf; leaves a sleeping one asleep.  Absent when there is none.
 	std::optional<DeviceId> identity(const Sbdf& sbdf) const;
 	/// The resource file alone: leaves a sleeping device asleep.  Throws Error no-device.
 	const PciResources& resources(const Sbdf& sbdf) const;
 	/// All BARs and ROMs that have an address, by device.  Reads every resource file, and the
 	/// configuration space of devices in D0.
 	const std::vector<PciPages>& pages() const;
-	/// What is reserved of the BARs of @sbdf, but for what our module has.  Empty for a user
+	/// The reservations in the BARs of @sbdf, without those of our module.  Empty for a user
 	/// who may not see addresses.
 	std::vector<PciClaim> claims(const Sbdf& sbdf) const;
 

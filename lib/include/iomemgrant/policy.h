@@ -35,7 +35,7 @@ struct DeviceMatch {
 	bool matches(const PciDevice& found) const;
 };
 
-/// What the administrator of this machine has decided about its devices.  Of several files each
+/// The administrator's rules for the devices of this machine.  Of several files each
 /// can forbid what the others let be granted, and none can permit what another forbids.
 class Policy
 {

@@ -31,7 +31,7 @@ struct Candidate {
 	bool meets(const Grant& grant) const;
 };
 
-/// What speaks against a grant.
+/// One reason against a grant.
 struct Finding {
 	Error error;
 	/// Its override was named, by the user or by this machine's policy.
@@ -45,7 +45,7 @@ struct Finding {
 /// range-past-end.
 Candidate locate(const PciDevices& pci, const RegionSpec& spec);
 
-/// What has to be known to judge several candidates; read once.
+/// The facts that the check of several candidates needs; read once.
 struct Situation {
 	ModuleInfo module;
 	std::vector<Grant> grants;
@@ -58,7 +58,7 @@ struct Situation {
 };
 Situation survey(Host& host, Domains& domains, const DomainInfo& domain);
 
-/// What speaks against granting @region to any domain, or to @grantee if given: policy, the device
+/// The reasons against granting @region to any domain, or to @grantee if given: policy, the device
 /// and its pages, and the domains that have them without a grant.  Grants of the same pages, and
 /// limits of size and number, are left out.  @situation may be empty where Xen does not answer.
 std::vector<Hazard> obstacles(const PciDevices& pci, const Policy& policy,
@@ -70,8 +70,7 @@ std::vector<Hazard> obstacles(const PciDevices& pci, const Policy& policy,
 std::vector<Finding> judge(Host& host, const Situation& situation, Domains& domains,
 	const Candidate& candidate, const DomainInfo& domain, const GrantOptions& options);
 
-/// What an errno of the module's GRANT call means for this request.  Only the kernel's word
-/// counts; this makes a sentence of it.
+/// Makes a sentence of an errno that the module's GRANT call returned for this request.
 Error explain_refusal(Host& host, Domains& domains, const Error& error,
 	const Candidate& candidate, const DomainInfo& domain);
 

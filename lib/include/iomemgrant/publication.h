@@ -81,7 +81,7 @@ private:
 enum class Method { grant, domctl };
 std::string_view to_string(Method method);
 
-/// What the granter says about a grant: the backend directory.
+/// The granter's half of a publication, its backend directory.
 struct Publication {
 	Method method = Method::grant;
 	std::vector<RefRange> refs; ///< method grant: ordered, one page each
@@ -97,8 +97,8 @@ struct Publication {
 	friend bool operator==(const Publication&, const Publication&) = default;
 };
 
-/// What the guest says: the frontend directory.  Hostile until proven otherwise, so everything in
-/// it is a claim, bounded and printable.
+/// The guest's half of a publication, its frontend directory.  The guest may write anything there,
+/// so every field is a claim, bounded and printable.
 struct GuestReply {
 	XenbusState state = XenbusState::unknown;
 	std::optional<std::uint32_t> protocol;

@@ -29,8 +29,8 @@ void set_label(XenStore& store, const PublicationPath& path, const Label& label)
 bool announce_closing(
 	XenStore& store, const PublicationPath& path, XenbusState seen = XenbusState::unknown);
 
-/// Takes the references out of a publication, so that nobody new learns them, and sets its state
-/// to Closed.
+/// Takes the references out of a publication, so that no other process of the guest learns them,
+/// and sets its state to Closed.
 void fence(XenStore& store, const PublicationPath& path);
 
 /// Takes publications out of XenStore with every directory this leaves empty, so that the store

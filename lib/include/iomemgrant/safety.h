@@ -20,7 +20,7 @@ struct Hazard {
 	/// The pages of the BAR it is about; none: all of them.
 	std::uint64_t first_page = 0;
 	std::uint64_t nr_pages = 0;
-	/// No override lifts it, whatever its kind.
+	/// No override lifts it, not even one that lifts others of its kind.
 	bool final = false;
 
 	bool whole_bar() const { return !nr_pages; }

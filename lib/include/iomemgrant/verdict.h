@@ -17,7 +17,7 @@ struct Verdict {
 	RegionSpec spec;
 	/// Absent when there is no such region.
 	std::optional<Candidate> candidate;
-	/// What grant would stumble over first comes first.
+	/// In the order in which `grant` would refuse.
 	std::vector<Finding> findings;
 	/// The domain has exactly this region already: nothing is left to do for it, and nothing
 	/// speaks against that.
@@ -27,7 +27,7 @@ struct Verdict {
 	const Error* refusal() const;
 };
 
-/// What would come of granting @verdicts' regions to @domain.  `grant` acts on it and `check`
+/// The outcome of a grant of the regions of @verdicts to @domain.  `grant` acts on it and `check`
 /// prints it, so that the two cannot differ.
 struct Judgement {
 	DomainInfo domain;

@@ -16,7 +16,7 @@ namespace iomemgrant
 {
 
 /// One entry of a node's permissions.  The first entry of a list names the owner, who may always
-/// do everything, and what everybody else may do.
+/// do everything, and what domains without an entry may do.
 struct NodePermission {
 	enum class Access { none, read, write, both };
 
@@ -27,7 +27,7 @@ struct NodePermission {
 };
 using NodePermissions = std::vector<NodePermission>;
 
-/// What can be done inside a transaction.  Nothing is visible to others before it commits.
+/// The requests inside a transaction.  Other domains see none of them before it commits.
 class XenStoreTransaction
 {
 public:
@@ -44,7 +44,7 @@ public:
 	virtual void remove(const std::string& path) = 0;
 };
 
-/// What xenstored lets a domain have, and what it has.  Absent: this xenstored does not say.
+/// A domain's quotas in XenStore and its use of them.  Absent: this xenstored does not say.
 struct XenStoreQuota {
 	std::optional<std::uint64_t> max_nodes;
 	std::optional<std::uint64_t> nodes;
@@ -61,7 +61,7 @@ public:
 };
 
 /// XenStore, as this project needs it.  Failures other than "no such node" throw Error;
-/// a node nobody may read counts as absent.
+/// a node that this domain may not read counts as absent.
 class XenStore
 {
 public:

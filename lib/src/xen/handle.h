@@ -18,7 +18,7 @@ struct Releaser {
 	void operator()(auto* p) const noexcept { (void)Release(p); }
 };
 
-/// What malloc() gave and free() takes.
+/// Memory from malloc(), which free() takes.
 template <typename T>
 using Malloced = std::unique_ptr<T, Releaser<::free>>;
 

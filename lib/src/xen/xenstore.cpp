@@ -342,7 +342,7 @@ public:
 	bool take_events() override { return connection_.take_events(); }
 
 private:
-	// What a command of xenstore-control answers; nothing when this xenstored does not know it.
+	// Answer of a command of xenstore-control; empty when this xenstored does not know it.
 	std::string control(const char* command, const std::string& argument)
 	{
 		auto payload = joined({command});

@@ -47,7 +47,7 @@ struct XenStorePatience {
 	static constexpr std::chrono::milliseconds last_chance{1000};
 };
 
-/// What xenstored answered.
+/// An answer of xenstored.
 struct XenStoreAnswer {
 	std::string payload;
 	/// The name of an errno, like "ENOENT"; empty when the request was carried out.

@@ -21,7 +21,7 @@ namespace iomemgrant
 bool is_quota(const std::string& error);
 /// Whether the node is not there, or may not be read, which counts as absent.
 bool is_absent(const std::string& error);
-/// What an answer means that names an error; @what says what was being done.
+/// Makes an Error of the name of an errno in an answer; @what says what was being done.
 Error store_error(const std::string& error, const std::string& what);
 
 /// Each string with its NUL, as requests have them.
