@@ -179,7 +179,7 @@ Remains::Result Collector::act(const Remains& remains)
 		return end(*remains.status);
 	case Remains::Kind::publication:
 		host_.trace(fmt::format("withdrawing {}", remains.path));
-		withdraw(host_.store, {remains.status->path(host_.self)});
+		withdraw(host_.store, remains.status->path(host_.self));
 		break;
 	case Remains::Kind::directory:
 		host_.trace(fmt::format("removing {} if it is still empty", remains.path));
@@ -224,7 +224,7 @@ Remains::Result Collector::end(const GrantStatus& status)
 		if (error.kind() != kind::no_grant)
 			throw;
 	}
-	withdraw(host_.store, {path});
+	withdraw(host_.store, path);
 	return Remains::Result::removed;
 }
 

@@ -74,29 +74,12 @@ bool remove_if_empty(XenStoreTransaction& transaction, const std::string& path)
 
 // A directory that is not empty keeps those above it, so the look ends there.  As libxl does,
 // `backend` goes with the last device of a backend domain.
-void remove_empty_backends(XenStoreTransaction& transaction, Domid granter)
+void remove_empty_of(XenStoreTransaction& transaction, Domid granter, Domid grantee)
 {
-	if (remove_if_empty(transaction, PublicationPath::backends(granter)))
+	(void)remove_if_empty(transaction, PublicationPath::frontends(grantee));
+	if (remove_if_empty(transaction, PublicationPath::backends(granter, grantee)) &&
+		remove_if_empty(transaction, PublicationPath::backends(granter)))
 		(void)remove_if_empty(transaction, PublicationPath::home(granter, "backend"));
-}
-
-// Removes the children @names of @directory, and then @directory itself when it has no other.
-// Returns whether it did.  Each child has a request of its own: xenbus in the guest takes a device
-// for gone when it hears of that device's directory, and xenstored tells of no node below the one
-// that is removed.
-bool remove_children(
-	XenStoreTransaction& transaction, const std::string& directory, const Names& names)
-{
-	std::size_t left = 0;
-	for (const auto& child : transaction.directory(directory)) {
-		if (names.contains(child))
-			transaction.remove(fmt::format("{}/{}", directory, child));
-		else
-			left++;
-	}
-	if (!left)
-		transaction.remove(directory);
-	return !left;
 }
 
 } // namespace
@@ -142,6 +125,28 @@ bool announce_closing(XenStore& store, const PublicationPath& path, XenbusState 
 	return true;
 }
 
+std::set<PublicationPath> announce_closing(
+	XenStore& store, const std::vector<PublicationPath>& paths)
+{
+	std::set<PublicationPath> asked;
+	if (paths.empty())
+		return asked;
+	store.transact([&](XenStoreTransaction& transaction) {
+		asked.clear();
+		const auto& first = paths.front();
+		const auto names = children(transaction,
+			PublicationPath::backends(first.granter(), first.grantee()));
+		for (const auto& path : paths) {
+			if (!names.contains(path.name()))
+				continue;
+			transaction.write(
+				path.backend("state"), encode_state(XenbusState::closing));
+			asked.insert(path);
+		}
+	});
+	return asked;
+}
+
 void fence(XenStore& store, const PublicationPath& path)
 {
 	store.transact([&](XenStoreTransaction& transaction) {
@@ -153,23 +158,13 @@ void fence(XenStore& store, const PublicationPath& path)
 	});
 }
 
-void withdraw(XenStore& store, const std::vector<PublicationPath>& paths)
+void withdraw(XenStore& store, const PublicationPath& path)
 {
-	std::map<std::pair<Domid, Domid>, Names> names;
-	for (const auto& path : paths)
-		names[{path.granter(), path.grantee()}].insert(path.name());
-	for (const auto& entry : names) {
-		// Lambdas of clang 14 capture no structured bindings.
-		const auto granter = entry.first.first, grantee = entry.first.second;
-		const auto& ours = entry.second;
-		store.transact([&](XenStoreTransaction& transaction) {
-			(void)remove_children(
-				transaction, PublicationPath::frontends(grantee), ours);
-			if (remove_children(
-				    transaction, PublicationPath::backends(granter, grantee), ours))
-				remove_empty_backends(transaction, granter);
-		});
-	}
+	store.transact([&](XenStoreTransaction& transaction) {
+		transaction.remove(path.frontend());
+		transaction.remove(path.backend());
+		remove_empty_of(transaction, path.granter(), path.grantee());
+	});
 }
 
 void withdraw_beside_others(XenStore& store, const PublicationPath& path)
@@ -181,9 +176,7 @@ void withdraw_beside_others(XenStore& store, const PublicationPath& path)
 void remove_empty_directories(XenStore& store, Domid granter, Domid grantee)
 {
 	store.transact([&](XenStoreTransaction& transaction) {
-		(void)remove_if_empty(transaction, PublicationPath::frontends(grantee));
-		if (remove_if_empty(transaction, PublicationPath::backends(granter, grantee)))
-			remove_empty_backends(transaction, granter);
+		remove_empty_of(transaction, granter, grantee);
 	});
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -73,7 +74,8 @@ private:
 	bool any(Stage stage) const;
 
 	void watch_guests();
-	void announce(Item& item);
+	void announce();
+	void announce(Item& item, bool published);
 	void await();
 	bool holds(Item& item, Look& now);
 	void end(Item& item);
@@ -97,7 +99,7 @@ std::vector<Revocation> Descent::run()
 {
 	try {
 		watch_guests();
-		each(Stage::untouched, [this](Item& item) { announce(item); });
+		announce();
 		await();
 		withdraw_ended();
 		force();
@@ -152,16 +154,49 @@ void Descent::watch_guests()
 							    : PublicationPath::frontends(domid)));
 }
 
-void Descent::announce(Item& item)
+// Grants of one guest about which XenStore was not asked are announced together; of the others the
+// state decides whether there is something to write.
+void Descent::announce()
+{
+	std::map<Domid, std::vector<PublicationPath>> unasked;
+	for (const auto& item : items_) {
+		const auto& status = item.status;
+		if (status.published && status.backend_state == XenbusState::unknown)
+			unasked[status.grant.domid].push_back(status.path(host_.self));
+	}
+	std::set<PublicationPath> asked;
+	for (const auto& entry : unasked) {
+		host_.checkpoint();
+		if (entry.second.size() < 2)
+			continue;
+		try {
+			asked.merge(announce_closing(host_.store, entry.second));
+		} catch (const Error& error) {
+			if (concerns_all(error))
+				throw;
+			// Each grant is asked by itself below, and fails by itself.
+		}
+	}
+	each(Stage::untouched, [&](Item& item) {
+		const auto& status = item.status;
+		const auto path = status.path(host_.self);
+		host_.checkpoint();
+		// The command that grants it may have published it since it was looked at.
+		announce(item,
+			asked.contains(path) ||
+				announce_closing(host_.store, path,
+					status.published ? status.backend_state
+							 : XenbusState::unknown));
+	});
+}
+
+void Descent::announce(Item& item, bool published)
 {
 	const auto& status = item.status;
-	host_.checkpoint();
 	host_.trace(fmt::format(
 		"{}: asking {} to let go", status.grant.id.str(), describe(status.domain)));
 	item.stage = Stage::asked;
-	// The command that grants it may have published it since it was looked at.
-	item.published = announce_closing(host_.store, status.path(host_.self),
-		status.published ? status.backend_state : XenbusState::unknown);
+	item.published = published;
 	item.held = status.domain_alive && (status.grant.nr_mapped.value_or(0) ||
 						   status.guest.state == XenbusState::connected);
 	if (!status.in_kernel)
@@ -268,7 +303,7 @@ void Descent::await_death()
 	}
 }
 
-// The grants of one guest leave XenStore in one go.
+// The grants of one guest leave XenStore together, and its empty directories with the last.
 void Descent::withdraw_ended()
 {
 	std::map<Domid, std::vector<Item*>> guests;
@@ -309,15 +344,16 @@ void Descent::withdraw_of(Domid grantee, const std::vector<Item*>& items)
 	for (const auto* item : items)
 		host_.trace(fmt::format(
 			"{}: ended; withdrawing it from XenStore", item->status.grant.id.str()));
-	std::vector<PublicationPath> paths;
-	for (const auto* item : items)
-		paths.push_back(item->status.path(host_.self));
-	if (!Look(host_).has_grant_of(grantee)) {
-		withdraw(host_.store, paths);
+	if (items.size() == 1 && !Look(host_).has_grant_of(grantee)) {
+		withdraw(host_.store, items.front()->status.path(host_.self));
 		return;
 	}
-	for (const auto& path : paths)
-		withdraw_beside_others(host_.store, path);
+	// Outside of a transaction, in which xenstored would compare each node removed with all
+	// those before.  Each directory is removed by a request of its own: xenbus in the guest
+	// takes a device for gone when it hears of that device's directory, and xenstored tells of
+	// no node below the one that is removed.
+	for (const auto* item : items)
+		withdraw_beside_others(host_.store, item->status.path(host_.self));
 	if (!Look(host_).has_grant_of(grantee))
 		remove_empty_directories(host_.store, host_.self, grantee);
 }

@@ -211,6 +211,38 @@ TEST_F(RevokeMany, each_device_is_removed_by_a_request_of_its_own)
 	expect_nothing_left();
 }
 
+// One writes the state Closing, in a transaction with the others, and two remove the directories.
+TEST_F(RevokeMany, a_command_that_revokes_all_makes_three_requests_a_grant)
+{
+	std::vector<int> all;
+	for (const int pages : {2, 8}) {
+		grant(pages);
+		count_requests();
+		EXPECT_EQ(run({"revoke", "--all"}), 0);
+		EXPECT_EQ(requests["write"], pages);
+		EXPECT_EQ(requests["remove"], 2 * pages + 3);
+		all.push_back(requests["all"]);
+		world.store().interfere = [](const std::string&) {};
+		expect_nothing_left();
+	}
+	EXPECT_EQ(all[1] - all[0], 6 * 3);
+}
+
+TEST_F(RevokeMany, an_offer_withdrawn_before_all_are_asked_does_not_come_back)
+{
+	grant(3);
+	const auto second = world.status(GrantId(18));
+	bool once = true;
+	world.store().interfere = [&](const std::string& request) {
+		if (!request.starts_with("write ") || !std::exchange(once, false))
+			return;
+		auto other = world.host();
+		(void)Revoker(other).revoke(second, {});
+	};
+	EXPECT_EQ(run({"revoke", "--all"}), 0);
+	expect_nothing_left();
+}
+
 TEST_F(RevokeMany, requests_grow_by_five_a_grant_and_withdrawals_share_a_transaction)
 {
 	std::vector<int> all;

@@ -2,6 +2,7 @@
 #ifndef IOMEMGRANT_PUBLISHER_H
 #define IOMEMGRANT_PUBLISHER_H
 
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -28,16 +29,19 @@ void set_label(XenStore& store, const PublicationPath& path, const Label& label)
 /// and a collector finds what one that was killed has left.
 bool announce_closing(
 	XenStore& store, const PublicationPath& path, XenbusState seen = XenbusState::unknown);
+/// The same for several publications of one grantee, which are neither asked nor fenced yet, in one
+/// transaction.  Returns those of them that XenStore has; of the others it writes nothing.
+std::set<PublicationPath> announce_closing(
+	XenStore& store, const std::vector<PublicationPath>& paths);
 
 /// Takes the references out of a publication, so that no other process of the guest learns them,
 /// and sets its state to Closed.
 void fence(XenStore& store, const PublicationPath& path);
 
-/// Takes publications out of XenStore with every directory this leaves empty, so that the store
-/// is as it was before publish(); those of one grantee go in one transaction.  A publication that
-/// is not there is no error.
-void withdraw(XenStore& store, const std::vector<PublicationPath>& paths);
-/// As withdraw(), with two requests in all, for a grantee that keeps other publications: the
+/// Takes a publication out of XenStore with every directory this leaves empty, in one transaction,
+/// so that the store is as it was before publish().  A publication that is not there is no error.
+void withdraw(XenStore& store, const PublicationPath& path);
+/// Takes a publication out of XenStore with two requests, for a grantee that has others: the
 /// directories above stay, empty or not.
 void withdraw_beside_others(XenStore& store, const PublicationPath& path);
 
