@@ -75,34 +75,6 @@ const Grant* find(const std::vector<Grant>& known, GrantId id)
 	return at == known.end() ? nullptr : &*at;
 }
 
-// @reason is what the guest wrote into `error`, or empty; its module begins it with an errno's
-// name.
-Error guest_failed(const DomainInfo& domain, const Grant& grant, const std::string& reason,
-	std::string_view fate)
-{
-	const auto name = short_name(domain);
-	const auto id = grant.id.str();
-	if (reason.starts_with("ENOSPC watches"))
-		return Error(kind::xenstore_quota,
-			fmt::format("{} could not map {}: all XenStore watches it may have are in "
-				    "use; {}",
-				name, id, fate),
-			fmt::format("revoke another grant of {}, or xenstore-control quota set "
-				    "watches N; xen-iomemgrant limits {} counts them",
-				name, name))
-			.with("domain", name);
-	std::string hint = "xen-iomemagent doctor in the guest tells more";
-	if (reason.starts_with("EFBIG"))
-		hint = fmt::format(
-			"in {}: echo {} > /sys/module/xen_iomemgrant/parameters/max_pages", name,
-			grant.region.nr_pages());
-	return Error(kind::guest_error,
-		fmt::format("{} could not map {}: {}; {}", name, id,
-			reason.empty() ? "it gave no reason" : reason, fate),
-		hint)
-		.with("domain", name);
-}
-
 bool in_force(const Grant* grant)
 {
 	return grant && grant->state == Grant::State::live;
@@ -393,7 +365,8 @@ bool Granter::says_mapped(const DomainInfo& domain, const Grant& grant, const Pe
 		return true;
 	const auto error = printable(host_.store.read(path.frontend("error")).value_or(""));
 	if (!error.empty() || state == XenbusState::closed)
-		throw guest_failed(domain, grant, error, pending.fate(grant.id));
+		throw refusal::guest_failed(
+			host_.store, domain, grant, error, pending.fate(grant.id));
 	return false;
 }
 

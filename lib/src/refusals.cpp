@@ -38,6 +38,24 @@ std::string common_pages(const Candidate& wanted, const Grant& existing)
 		std::min(wanted.region.end(), held + existing.region.length));
 }
 
+Error no_watch_left(
+	XenStore& store, const DomainInfo& domain, const Grant& grant, std::string_view fate)
+{
+	const auto name = short_name(domain);
+	// oxenstored neither tells the limit nor changes it while it runs.
+	const auto remedy =
+		store.quota(domain.id).max_watches
+			? fmt::format("xenstore-control quota set watches N; xen-iomemgrant limits "
+				      "{} counts them",
+				  name)
+			: "raise quota-maxwatch in /etc/xen/oxenstored.conf and reboot";
+	return Error(kind::xenstore_quota,
+		fmt::format("{} could not map {}: all XenStore watches it may have are in use; {}",
+			name, grant.id.str(), fate),
+		fmt::format("revoke another grant of {}, or {}", name, remedy))
+		.with("domain", name);
+}
+
 } // namespace
 
 Error overlap(const Candidate& wanted, const Grant& existing, const std::string& holder)
@@ -182,6 +200,25 @@ Error no_hypervisor_support(Hypervisor& hypervisor)
 		fmt::format("hypervisor cannot grant MMIO (GNTMAP_iomem_map unsupported by Xen {})",
 			hypervisor.info().version),
 		"install the patched Xen"};
+}
+
+Error guest_failed(XenStore& store, const DomainInfo& domain, const Grant& grant,
+	const std::string& reason, std::string_view fate)
+{
+	if (reason.starts_with("ENOSPC watches"))
+		return no_watch_left(store, domain, grant, fate);
+	const auto name = short_name(domain);
+	const auto id = grant.id.str();
+	std::string hint = "xen-iomemagent doctor in the guest tells more";
+	if (reason.starts_with("EFBIG"))
+		hint = fmt::format(
+			"in {}: echo {} > /sys/module/xen_iomemgrant/parameters/max_pages", name,
+			grant.region.nr_pages());
+	return Error(kind::guest_error,
+		fmt::format("{} could not map {}: {}; {}", name, id,
+			reason.empty() ? "it gave no reason" : reason, fate),
+		hint)
+		.with("domain", name);
 }
 
 } // namespace iomemgrant::refusal

@@ -5,11 +5,13 @@
 #define IOMEMGRANT_REFUSALS_H
 
 #include <string>
+#include <string_view>
 
 #include <iomemgrant/domid.h>
 #include <iomemgrant/error.h>
 #include <iomemgrant/grant_device.h>
 #include <iomemgrant/preflight.h>
+#include <iomemgrant/xenstore.h>
 
 namespace iomemgrant::refusal
 {
@@ -30,6 +32,10 @@ Error too_many_pages(const Candidate& wanted, const ModuleInfo& module);
 Error too_many_refs(const Candidate& wanted, const ModuleInfo& module);
 Error frame_too_wide(const Candidate& wanted);
 Error no_hypervisor_support(Hypervisor& hypervisor);
+/// @reason is what the guest wrote into `error`, or empty; its module begins it with an errno's
+/// name.  @fate says what becomes of the grant.
+Error guest_failed(XenStore& store, const DomainInfo& domain, const Grant& grant,
+	const std::string& reason, std::string_view fate);
 
 } // namespace iomemgrant::refusal
 

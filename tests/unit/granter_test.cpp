@@ -228,18 +228,33 @@ TEST_F(GranterTest, what_a_guest_says_it_has_mapped_counts_only_when_xen_says_so
 	expect_nothing_left();
 }
 
-TEST_F(GranterTest, a_guest_without_a_free_watch_has_met_a_quota)
+// What `grant` says to a guest that finds no watch, with @hint behind the first remedy.
+class GuestWithoutWatch : public GranterTest
 {
-	store.guest = [](FakeXenStore& xs) {
-		xs.write("/local/domain/5/device/iomem/17/error", "ENOSPC watches are used up");
-	};
-	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}); }),
-		(Said{"web1 could not map g17: all XenStore watches it may have are in use; grant "
-		      "withdrawn [xenstore-quota]",
-			"revoke another grant of web1, or xenstore-control quota set watches N; "
-			"xen-iomemgrant limits web1 counts them",
-			7}));
-	expect_nothing_left();
+protected:
+	void expect_hint(const std::string& hint)
+	{
+		store.guest = [](FakeXenStore& xs) {
+			xs.write("/local/domain/5/device/iomem/17/error",
+				"ENOSPC watches are used up");
+		};
+		EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}); }),
+			(Said{"web1 could not map g17: all XenStore watches it may have are in "
+			      "use; grant withdrawn [xenstore-quota]",
+				"revoke another grant of web1, or " + hint, 7}));
+		expect_nothing_left();
+	}
+};
+
+TEST_F(GuestWithoutWatch, can_be_given_more_by_xenstored)
+{
+	expect_hint("xenstore-control quota set watches N; xen-iomemgrant limits web1 counts them");
+}
+
+TEST_F(GuestWithoutWatch, can_be_given_more_by_oxenstored_when_it_starts)
+{
+	store.quotas = {1000, 12, std::nullopt};
+	expect_hint("raise quota-maxwatch in /etc/xen/oxenstored.conf and reboot");
 }
 
 TEST_F(GranterTest, the_limit_of_the_guest_s_own_module_is_named_with_its_remedy)
