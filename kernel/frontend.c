@@ -289,10 +289,20 @@ static int fe_probe(struct xenbus_device *dev, const struct xenbus_device_id *id
 	return 0;
 }
 
+/* xenbus wrote state 5 when it got no watch; to the granter the offer is one not taken up yet. */
+static void fe_wait_for_watch(struct frontend *fe)
+{
+	static const struct fe_node nodes[] = { { "error", WAITING_ERROR }, { "state", "1" }, {} };
+
+	dev_warn(&fe->dev->dev, "not mapped: %s\n", WAITING_ERROR);
+	if (!fe_write(fe, nodes))
+		waiting_begin(fe->dev);
+}
+
 /*
- * The directory was removed, or the driver is unbound; the watch is gone already.
- * Unbound with the offer standing, the device is left as a new one, so that binding
- * again maps again.
+ * The directory was removed, or the driver is unbound, or xenbus_dev_probe() got no watch
+ * for the device; the watch is gone already.  Unbound with the offer standing, the
+ * device is left as a new one, so that binding again maps again.
  */
 static void fe_remove(struct xenbus_device *dev)
 {
@@ -310,6 +320,10 @@ static void fe_remove(struct xenbus_device *dev)
 	cancel_delayed_work_sync(&fe->work);
 	if (given_back)
 		fe_switch(fe, XenbusStateInitialising, 0);
+	if (dev->dev.links.status == DL_DEV_PROBING)
+		fe_wait_for_watch(fe);
+	else
+		waiting_retry();
 	dev_set_drvdata(&dev->dev, NULL);
 	kfree(fe);
 }
@@ -378,4 +392,5 @@ void frontend_exit(void)
 {
 	xenbus_unregister_driver(&fe_driver);
 	unregister_reboot_notifier(&fe_reboot_nb);
+	waiting_exit();
 }

@@ -16,7 +16,7 @@
  *	map_pm      suspend
  *	map_pv, map_hvm   how each kind of guest maps
  *	node        /dev/xen/iomem/           frontend   xenbus device "iomem"
- *	offer       what a granter publishes
+ *	offer       what a granter publishes  waiting    offers that lack a watch
  */
 #ifndef IOMEMGRANT_H
 #define IOMEMGRANT_H
@@ -354,6 +354,15 @@ int offer_read(const struct xenbus_device *dev, u64 id, struct map_request *requ
 
 int frontend_init(void);
 void frontend_exit(void);
+
+/* --------------------------------------------------------------- waiting.c */
+
+/* In `error` of an offer that waits; the granter's command knows its first two words. */
+#define WAITING_ERROR "ENOSPC watches: xenstored lets this guest have no more watches"
+
+void waiting_begin(const struct xenbus_device *dev);
+void waiting_retry(void);
+void waiting_exit(void);
 
 /* ----------------------------------------------------------------- sysfs.c */
 
