@@ -3,16 +3,19 @@
  * Ends the grants of domains that are gone, without help from user space.
  *
  * XenStore tells that some domain was released or introduced, not which one, so
- * every domain with a grant is looked at.  It is dead when Xen does not know it, or
- * when XenStore has another UUID under its number.  A domain that XenStore does not
- * have is alive if Xen says so: xenstored may have been restarted with an empty
- * store.  A domain that only shut down (to be saved, or kept after a crash) is not
- * dead.
+ * every domain with a grant is looked at.  It is dead when Xen does not know it or is
+ * taking it apart, or when XenStore has another UUID under its number.  A domain that
+ * XenStore does not have is alive if Xen says so: xenstored may have been restarted
+ * with an empty store.  A domain that only shut down (to be saved, or kept after a
+ * crash) is not dead.
  *
  * An event may come before the toolstack has finished with the domain, hence the
  * look is repeated a few times, and slowly for as long as there are grants.  The
- * slow looks ask Xen, which costs a hypercall a domain, and XenStore only each
+ * slow looks ask Xen, which costs a few hypercalls a domain, and XenStore only each
  * sixth time: a restarted xenstored has forgotten that events were asked for.
+ *
+ * Xen is asked by a work of its own, which goes on while the other one waits for an
+ * xenstored that hangs.
  *
  * The watches exist as long as grants do.  Registering and removing them are requests
  * that may never be answered, so the work does both, and from the first grant
@@ -30,9 +33,12 @@
 
 #define QUICK_LOOKS	6
 #define ASK_STORE_EACH	6
+#define SLOW		(10 * HZ)
 
 static void death_work(struct work_struct *work);
-static DECLARE_DELAYED_WORK(death_check, death_work);
+static void ask_xen(struct work_struct *work);
+static DECLARE_DELAYED_WORK(death_check, death_work);	/* on store_wq */
+static DECLARE_DELAYED_WORK(xen_check, ask_xen);	/* on iomemgrant_wq */
 static DEFINE_MUTEX(awake_lock);
 static bool awake;			/* awake_lock: the work holds the module */
 static atomic_t quick_looks;		/* left */
@@ -47,7 +53,7 @@ struct peers {
 	u32 nr;
 };
 
-/* These three are the work's.  bury() reads the last while the work waits for it. */
+/* These three are death_work()'s.  bury() reads the last while that waits for it. */
 static bool watching;
 static unsigned int slow_looks;
 static struct peers dead;
@@ -125,16 +131,29 @@ static struct peers peers_of_grants(void)
 	return peers;
 }
 
-static bool peer_dead(const struct peer *peer, bool ask_store)
+/* The list stays sorted, for those @gone does not pick are left out in place. */
+static void keep(struct peers *peers, bool (*gone)(const struct peer *peer))
+{
+	u32 i, nr = 0;
+
+	for (i = 0; i < peers->nr; i++)
+		if (gone(&peers->at[i]))
+			peers->at[nr++] = peers->at[i];
+	peers->nr = nr;
+}
+
+static bool gone_from_xen(const struct peer *peer)
+{
+	return !probe_domain_exists(peer->domid) || probe_domain_dying(peer->domid);
+}
+
+static bool gone_from_store(const struct peer *peer)
 {
 	uuid_t now;
 
-	if (!probe_domain_exists(peer->domid))
-		return true;
 	/* Without a UUID from the time of the grant only Xen's word counts. */
-	if (!ask_store || uuid_is_null(&peer->uuid))
-		return false;
-	return !store_read_uuid(peer->domid, &now) && !uuid_equal(&now, &peer->uuid);
+	return !uuid_is_null(&peer->uuid) && !store_read_uuid(peer->domid, &now) &&
+	       !uuid_equal(&now, &peer->uuid);
 }
 
 static bool is_one_of(const struct grant *g, const void *list)
@@ -153,19 +172,24 @@ static void bury(struct work_struct *work)
 
 static DECLARE_WORK(burial, bury);
 
-static void look(bool ask_store)
+static void ask_store(void)
 {
-	struct peers peers = peers_of_grants();
-	u32 i;
-
-	/* The list stays sorted, for the living are left out in place. */
-	dead = (struct peers){ peers.at, 0 };
-	for (i = 0; i < peers.nr; i++)
-		if (peer_dead(&peers.at[i], ask_store))
-			dead.at[dead.nr++] = peers.at[i];
+	dead = peers_of_grants();
+	keep(&dead, gone_from_store);
 	queue_work(iomemgrant_wq, &burial);
 	flush_work(&burial);
+	kvfree(dead.at);
+}
+
+static void ask_xen(struct work_struct *work)
+{
+	struct peers peers = peers_of_grants();
+
+	keep(&peers, gone_from_xen);
+	grant_end_those(is_one_of, &peers);
 	kvfree(peers.at);
+	if (grant_any())
+		queue_delayed_work(iomemgrant_wq, &xen_check, SLOW);
 }
 
 /* Without a grant there is nothing to look for.  True: the caller has to let go of the module. */
@@ -196,10 +220,12 @@ static void death_work(struct work_struct *work)
 		module_put(THIS_MODULE);
 		return;
 	}
+	mod_delayed_work(iomemgrant_wq, &xen_check, 0);
 	start_watching();
-	look(store_ready() && (quick || !watching || slow_looks++ % ASK_STORE_EACH == 0));
+	if (store_ready() && (quick || !watching || slow_looks++ % ASK_STORE_EACH == 0))
+		ask_store();
 	lost_settle_all();
-	queue_delayed_work(store_wq, &death_check, quick ? HZ / 2 : 10 * HZ);
+	queue_delayed_work(store_wq, &death_check, quick ? HZ / 2 : SLOW);
 }
 
 /* The caller holds the module, be it by a grant or by an open file. */
@@ -214,6 +240,8 @@ static void wake(bool now)
 		mod_delayed_work(store_wq, &death_check, 0);
 	else
 		queue_delayed_work(store_wq, &death_check, HZ);
+	/* The other work, which asks for this one as well, may be waiting for xenstored. */
+	queue_delayed_work(iomemgrant_wq, &xen_check, HZ);
 	mutex_unlock(&awake_lock);
 }
 
@@ -227,4 +255,10 @@ void death_check_later(void)
 void death_check_now(void)
 {
 	wake(true);
+}
+
+/* No grant is left, and store_wq is gone. */
+void death_exit(void)
+{
+	cancel_delayed_work_sync(&xen_check);
 }

@@ -312,6 +312,7 @@ void grant_exit(void)
 		return;
 	bar_notifier_unregister();
 	store_exit();
+	death_exit();
 	cancel_delayed_work_sync(&retry);
 	bar_exit();
 }

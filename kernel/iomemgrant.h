@@ -64,6 +64,7 @@ bool probe_iomem_map(void);		/* Xen accepts GNTMAP_iomem_map */
 unsigned int probe_gnttab_version(void);	/* 1 or 2 */
 bool probe_translated(void);		/* HVM or PVH */
 bool probe_domain_exists(domid_t domid);
+bool probe_domain_dying(domid_t domid);
 /* Grant frames of this domain: now, and at most. */
 int probe_gnttab_size(u32 *frames, u32 *max_frames);
 
@@ -192,6 +193,7 @@ void store_exit(void);
 
 void death_check_later(void);
 void death_check_now(void);
+void death_exit(void);
 
 /* ------------------------------------------------------------------ lost.c */
 

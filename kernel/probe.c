@@ -6,10 +6,14 @@
 #include <linux/types.h>
 
 #include <xen/features.h>
+#include <xen/interface/event_channel.h>
 #include <xen/interface/grant_table.h>
 #include <asm/xen/hypercall.h>
 
 #include "iomemgrant.h"
+
+/* Of a domain with more event channels that is dying, the end has to be waited for. */
+#define MAX_PORTS 4096
 
 /*
  * Xen looks at the flags first and at the domain next, so that mapping from a
@@ -56,6 +60,27 @@ bool probe_domain_exists(domid_t domid)
 
 	/* When Xen does not answer, nothing says that the domain died. */
 	return query_size(&op) || op.status != GNTST_bad_domain;
+}
+
+/*
+ * Xen has begun to take the domain apart.  It then gives back what the domain has
+ * mapped, closes all its event channels, and keeps the rest for as long as another domain
+ * maps a page of it, as xenstored does.  No call that this kernel may make tells of
+ * that, but the channels do: a guest that runs has at least the toolstack's two.
+ */
+bool probe_domain_dying(domid_t domid)
+{
+	struct evtchn_status op = { .dom = domid };
+	int rc;
+
+	for (op.port = 1; op.port < MAX_PORTS; op.port++) {
+		rc = HYPERVISOR_event_channel_op(EVTCHNOP_status, &op);
+		if (rc == -EINVAL)	/* the port before was the last one */
+			return true;
+		if (rc || op.status != EVTCHNSTAT_closed)
+			return false;
+	}
+	return false;
 }
 
 int probe_gnttab_size(u32 *frames, u32 *max_frames)

@@ -4,6 +4,8 @@
 import contextlib
 import time
 
+import pytest
+
 from product import wait_until
 
 PAGE = 4096
@@ -47,6 +49,38 @@ def test_a_hung_xenstored_holds_up_no_call_of_the_module(bench, pv, granter):
         bench.dom0("modprobe xen_iomemgrant", timeout=20).check()
         assert bench.dom0(f"iomem-ktest grant {pv.domid} {bench.shm} 2 0 {PAGE}", timeout=30).err == TIMED_OUT
     assert bench.dom0("ls /sys/class/iomemgrant").out == ""
+
+
+def grants_end(bench):
+    wait_until(lambda: bench.dom0("ls /sys/class/iomemgrant").out == "", 25)
+
+
+@pytest.mark.extra_guest
+def test_the_grants_of_a_destroyed_domain_end_while_xenstored_hangs(bench, kind, granter):
+    """Such a domain is not gone from Xen: xenstored has a page of it mapped."""
+    victim = bench.start_guest(f"destroyed-{kind}", kind)
+    granter.grant(victim, f"{bench.shm}/2@0+8K")
+    with hung_xenstored(bench):
+        bench.dom0(f"toolstack destroy {victim.domid}").check()
+        grants_end(bench)
+        assert bench.dom0("grep xen_iomemgrant /proc/iomem").rc == 1
+        # It would be "No such process" if the domain were gone.
+        asked = bench.dom0(f"iomem-ktest grant {victim.domid} {bench.shm} 2 0 {PAGE}", timeout=30)
+        assert asked.err == TIMED_OUT
+    bench.forget(victim.name)
+    granter.run("gc").check()
+
+
+@pytest.mark.extra_guest
+def test_a_request_that_xenstored_does_not_answer_holds_up_no_end(bench, granter):
+    victim = bench.start_guest("unanswered", "pv")
+    # With the first grant the module asks for events of domains, one second later.
+    bench.dom0(f"iomem-ktest grant {victim.domid} {bench.shm} 2 0 {PAGE} && kill -STOP $(pidof xenstored)").check()
+    with hung_xenstored(bench):
+        time.sleep(3)
+        bench.dom0(f"toolstack destroy {victim.domid}").check()
+        grants_end(bench)
+    bench.forget(victim.name)
 
 
 def test_dom0_can_suspend_while_xenstored_hangs(bench, pv, granter):
