@@ -95,3 +95,22 @@ def test_a_device_that_sleeps(bench, pv, granter):
         seen_and_gone(bench, made, NOT_D0, "not-d0", control, (state | 3).to_bytes(2, "little"), E1000E)
     finally:
         bench.dom0(f"iomem-ktest end {made}; echo 0 > {SYSFS}/{E1000E}/enable")
+
+
+def test_a_device_that_does_not_decode_is_granted_only_where_that_is_allowed(bench, pv, granter):
+    grant, allow = f"iomem-ktest grant {pv.domid} {REMOVED} 0", 32
+    bench.dom0(f"while [ $(cat {SYSFS}/{REMOVED}/enable) -gt 0 ]; do echo 0 > {SYSFS}/{REMOVED}/enable; done").check()
+    command = int.from_bytes(read(bench, 4, 2), "little")
+    off = (command & ~2).to_bytes(2, "little")
+    with written(bench, 4, off):
+        assert bench.dom0(f"{grant} 0 4096").err == "GRANT: Host is down\n"
+        refused = granter.refused(f"grant {pv.name} {REMOVED}/0@0+4K")
+        assert (refused.rc, refused.slug) == (6, "decode-off"), refused
+        assert read(bench, 4, 2) == off
+        made = bench.dom0(f"{grant} 0 4096 {allow}").check().out.split()[0]
+        assert read(bench, 4, 1)[0] & 2, "the module turns it on"
+        # A second grant finds the device in use: it turns nothing on.
+        write(bench, 4, off)
+        assert bench.dom0(f"{grant} 4096 4096 {allow}").err == "GRANT: Host is down\n"
+        bench.dom0(f"iomem-ktest end {made}").check()
+    bench.dom0(f"echo 1 > {SYSFS}/{REMOVED}/enable").check()
