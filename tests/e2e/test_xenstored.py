@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Both daemons of XenStore serve the product: run with --xenstored=oxenstored for Debian's default."""
 
-import pytest
-
 from product import Agent, node
 from test_grant import EDU_ID, granted, nothing_left_behind
 
@@ -40,7 +38,6 @@ def test_grants_of_two_guests_are_revoked_together(bench, pv, pvh, granter):
         granter.run("revoke --all --wait=60").check()
 
 
-@pytest.mark.xfail("config.getoption('--xenstored') == 'oxenstored'", reason="limits does not ask oxenstored for quotas")
 def test_limits_counts_the_nodes_of_a_guest(bench, guest, granter):
     quota = granter.json(f"limits {guest.name}")["domain"]["xenstore"]
     assert 0 < quota["nodes"] < quota["max_nodes"]
