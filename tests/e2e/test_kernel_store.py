@@ -167,6 +167,7 @@ def test_a_guest_without_watches_takes_offers_up_when_one_is_free(bench, guest, 
     with no_watch_left(guest) as give_one_back:
         refused = granter.refused(f"grant {guest.name} {bench.shm}/2@0+4K --wait=60")
         assert (refused.rc, refused.slug) == (7, "xenstore-quota"), refused
+        assert {"xenstored": "quota set watches", "oxenstored": "quota-maxwatch"}[bench.xenstored] in refused.text
         first, second, third = [granter.grant(guest, f"{bench.shm}/2@{page * 4}K+4K", "--no-wait") for page in range(3)]
         for grant in (first, second, third):
             wait_until(lambda: waits_for_watch(bench, guest, grant), 20)
