@@ -13,6 +13,8 @@
 #include <iomemgrant/one_line.h>
 #include <output/table.h>
 
+#include "pci_names.h"
+
 namespace iomemgrant
 {
 
@@ -23,6 +25,7 @@ struct Field {
 	const char* key;    ///< in JSON and in `show`
 	const char* column; ///< in `list`
 	std::string (*text)(const GrantStatus&);
+	/// Null for a field that another one contains in JSON.
 	Json (*json)(const GrantStatus&);
 };
 
@@ -55,14 +58,25 @@ std::string created_of(const GrantStatus& status)
 	return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(seconds)));
 }
 
-Json domain_json(const GrantStatus& status)
+std::string uuid_of(const GrantStatus& status)
 {
 	const auto& uuid = status.grant.uuid.known() ? status.grant.uuid : status.domain.uuid;
+	return uuid.known() ? uuid.str() : "";
+}
+
+Json domain_json(const GrantStatus& status)
+{
 	return {
 		{"id", status.grant.domid.value()},
 		{"name", or_null(status.domain.name)},
-		{"uuid", uuid.known() ? Json(uuid.str()) : Json(nullptr)},
+		{"uuid", or_null(uuid_of(status))},
 	};
+}
+
+std::string device_name_of(const GrantStatus& status)
+{
+	const auto& id = status.grant.device_id;
+	return id.vendor ? pci_name(id).value_or("") : "";
 }
 
 Json device_json(const GrantStatus& status)
@@ -70,6 +84,7 @@ Json device_json(const GrantStatus& status)
 	const auto& id = status.grant.device_id;
 	return {
 		{"bdf", status.grant.region.sbdf.str()},
+		{"name", or_null(device_name_of(status))},
 		{"vendor", id.vendor ? Json(id4(id.vendor)) : Json(nullptr)},
 		{"device", id.vendor ? Json(id4(id.device)) : Json(nullptr)},
 		{"subsystem_vendor", id.vendor ? Json(id4(id.subsystem_vendor)) : Json(nullptr)},
@@ -85,7 +100,6 @@ Json peer_json(const GrantStatus& status)
 		return nullptr;
 	const auto& guest = status.guest;
 	return {
-		{"agent", nullptr},
 		{"state", to_string(guest.state)},
 		{"protocol", guest.protocol ? Json(*guest.protocol) : Json(nullptr)},
 		{"mapped_pages", guest.mapped_pages ? Json(*guest.mapped_pages) : Json(nullptr)},
@@ -119,6 +133,12 @@ std::string phys_text(const GrantStatus& status)
 	return status.grant.address ? fmt::format("{:#x}", status.grant.address) : "";
 }
 
+std::string lost_reason_of(const GrantStatus& status)
+{
+	const auto& reason = status.grant.lost_reason;
+	return reason ? std::string(to_string(*reason)) : "";
+}
+
 const Field fields[] = {
 	{"id", "ID", [](const GrantStatus& s) { return s.grant.id.str(); },
 		[](const GrantStatus& s) { return Json(s.grant.id.value()); }},
@@ -130,8 +150,11 @@ const Field fields[] = {
 				"{}({})", or_dash(one_line(s.domain.name)), s.grant.domid.value());
 		},
 		domain_json},
+	{"uuid", "UUID", [](const GrantStatus& s) { return or_dash(uuid_of(s)); }, nullptr},
 	{"device", "DEVICE", [](const GrantStatus& s) { return s.grant.region.sbdf.str(); },
 		device_json},
+	{"device_name", "DEVICE-NAME",
+		[](const GrantStatus& s) { return or_dash(device_name_of(s)); }, nullptr},
 	{"bar", "BAR", [](const GrantStatus& s) { return fmt::format("{}", s.grant.region.bar); },
 		[](const GrantStatus& s) { return Json(s.grant.region.bar); }},
 	{"offset", "OFFSET",
@@ -152,6 +175,14 @@ const Field fields[] = {
 		[](const GrantStatus&) { return Json("grant"); }},
 	{"state", "STATE", [](const GrantStatus& s) { return std::string(to_string(s.state())); },
 		[](const GrantStatus& s) { return Json(to_string(s.state())); }},
+	{"lost_reason", "LOST-REASON",
+		[](const GrantStatus& s) { return or_dash(lost_reason_of(s)); },
+		[](const GrantStatus& s) { return or_null(lost_reason_of(s)); }},
+	{"changes", "CHANGES",
+		[](const GrantStatus& s) {
+			return or_dash(fmt::format("{}", fmt::join(s.grant.changes.names(), ",")));
+		},
+		[](const GrantStatus& s) { return Json(s.grant.changes.names()); }},
 	{"mapped_pages", "MAPPED",
 		[](const GrantStatus& s) {
 			return fmt::format("{}/{}", s.mapped_pages(), s.grant.region.nr_pages());
@@ -179,7 +210,7 @@ const Field fields[] = {
 	{"created_by", "CREATED-BY",
 		[](const GrantStatus& s) { return fmt::format("uid {}", s.grant.uid); },
 		[](const GrantStatus& s) {
-			return Json{{"uid", s.grant.uid}, {"comm", nullptr}};
+			return Json{{"uid", s.grant.uid}};
 		}},
 	{"note", "NOTE", [](const GrantStatus& s) { return or_dash(s.note()); },
 		[](const GrantStatus& s) { return or_null(s.note()); }},
@@ -214,8 +245,10 @@ Colour colour_of(GrantState state)
 Json grant_json(const GrantStatus& status, bool with_id)
 {
 	Json object = Json::object();
-	for (const auto& field : fields)
-		object[field.key] = field.json(status);
+	for (const auto& field : fields) {
+		if (field.json)
+			object[field.key] = field.json(status);
+	}
 	if (!with_id)
 		object["id"] = nullptr;
 	return object;

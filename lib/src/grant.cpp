@@ -2,6 +2,7 @@
 #include <iomemgrant/grant.h>
 
 #include <charconv>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -64,6 +65,40 @@ Cache parse_cache(std::string_view text)
 		throw Error(kind::cache_wb, "cacheable mappings of MMIO are not allowed (XSA-154)",
 			"use uc (default) or wc");
 	throw Error(kind::usage, fmt::format("--cache: '{}' is not uc or wc", text));
+}
+
+std::vector<std::string_view> Grant::Changes::names() const
+{
+	const std::pair<bool, std::string_view> known[] = {
+		{bus_master, "bus-master"},
+		{decode_off, "decode-off"},
+		{not_d0, "not-d0"},
+		{bar_register, "bar-register"},
+		{mappable, "mappable"},
+	};
+	std::vector<std::string_view> names;
+	for (const auto& [holds, name] : known) {
+		if (holds)
+			names.push_back(name);
+	}
+	return names;
+}
+
+std::string_view to_string(Grant::LostReason reason)
+{
+	switch (reason) {
+	case Grant::LostReason::device_gone:
+		return "device-gone";
+	case Grant::LostReason::moved:
+		return "moved";
+	case Grant::LostReason::driver_left:
+		return "driver-left";
+	case Grant::LostReason::driver_came:
+		return "driver-came";
+	case Grant::LostReason::assigned:
+		return "assigned";
+	}
+	return "unknown";
 }
 
 } // namespace iomemgrant

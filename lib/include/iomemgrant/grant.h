@@ -94,6 +94,10 @@ struct Grant {
 		bool decode_off = false;   ///< the device does not answer at its addresses
 		bool not_d0 = false;       ///< the device sleeps
 		bool bar_register = false; ///< the BAR's register has another address
+		bool mappable = false;     ///< the grant is ending, and can be mapped again
+
+		/// "bus-master", "decode-off" and so on, as sysfs names them.
+		std::vector<std::string_view> names() const;
 
 		friend bool operator==(const Changes&, const Changes&) = default;
 	};
@@ -121,6 +125,9 @@ struct Grant {
 	Cache cache = Cache::uncached;
 	std::optional<Label> label;
 };
+
+/// "device-gone", "moved" and so on, as sysfs names them.
+std::string_view to_string(Grant::LostReason reason);
 
 } // namespace iomemgrant
 

@@ -96,6 +96,7 @@ Grant::Changes decode_changes(std::uint32_t bits)
 		.decode_off = (bits & IOMEMGRANT_CHANGED_DECODE_OFF) != 0,
 		.not_d0 = (bits & IOMEMGRANT_CHANGED_NOT_D0) != 0,
 		.bar_register = (bits & IOMEMGRANT_CHANGED_BAR_REGISTER) != 0,
+		.mappable = (bits & IOMEMGRANT_CHANGED_MAPPABLE) != 0,
 	};
 }
 
