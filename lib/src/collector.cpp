@@ -86,11 +86,12 @@ std::optional<std::string> Collector::why_dead(const GrantStatus& status) const
 	if (!status.domain_alive)
 		return "domain gone";
 	if (grant.state == Grant::State::lost) {
-		if (!status.device_present)
-			return "device gone";
-		// Only the driver left: a guest that has the pages may still work with them.
+		// Nothing is left at the addresses that the guest may still have mapped.
+		if (!status.device_present || grant.lost_reason == Grant::LostReason::moved)
+			return status.device_present ? status.loss() : "device gone";
+		// The device is where it was: a guest that has the pages may still work with them.
 		if (grant.nr_mapped == 0U)
-			return "driver gone, nothing mapped";
+			return status.loss() + ", nothing mapped";
 		return std::nullopt;
 	}
 	// A command is between granting and publishing for an instant only, unless it was killed.

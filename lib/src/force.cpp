@@ -94,7 +94,7 @@ void Force::take(const GrantStatus& status)
 	case Rung::disable_decode:
 		// The device that was granted may be gone by now, and another one in its place.
 		host_.pci.forget();
-		if (const auto other = replacement(host_.pci, status.grant))
+		if (const auto other = successor(host_.pci, status.grant))
 			throw device_changed(status.grant, *other);
 		if (!cut_off_.contains(sbdf))
 			warn_of_others(sbdf);

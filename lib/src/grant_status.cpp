@@ -2,9 +2,8 @@
 #include <iomemgrant/grant_status.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
-
-#include <fmt/format.h>
 
 #include <iomemgrant/error.h>
 
@@ -48,8 +47,7 @@ GrantStatus describe(const Host& host, const std::optional<DomainInfo>& domain, 
 	status.in_kernel = true;
 	status.label = grant.label;
 	status.cache = grant.cache;
-	status.other_device = replacement(host.pci, grant);
-	// What was granted is not there, whatever is there instead.
+	status.other_device = successor(host.pci, grant);
 	status.device_present = host.pci.contains(grant.region.sbdf) && !status.other_device;
 	identify_domain(domain, status);
 	return status;
@@ -73,6 +71,25 @@ Paths publications_of(Host& host)
 {
 	const auto publications = list_publications(host);
 	return {publications.begin(), publications.end()};
+}
+
+// The module counted before XenStore was read.  What a guest mapped in between is no contradiction
+// to its words.
+void update_counts(Host& host, std::vector<GrantStatus>& grants)
+{
+	const auto differs = [](const GrantStatus& status) {
+		return status.asked && status.grant.nr_mapped &&
+		       status.guest.mapped_pages.value_or(0) != *status.grant.nr_mapped;
+	};
+	if (std::ranges::none_of(grants, differs))
+		return;
+	std::map<GrantId, std::optional<std::uint32_t>> counts;
+	for (const auto& grant : host.device.list())
+		counts[grant.id] = grant.nr_mapped;
+	for (auto& status : grants) {
+		if (const auto now = counts.find(status.grant.id); now != counts.end())
+			status.grant.nr_mapped = now->second;
+	}
 }
 
 void add_orphans(
@@ -154,49 +171,6 @@ std::uint64_t GrantStatus::mapped_pages() const
 	return std::min(guest.mapped_pages.value_or(0), grant.region.nr_pages());
 }
 
-std::string GrantStatus::note() const
-{
-	if (!in_kernel)
-		return domain_alive ? "only XenStore knows it; run gc" : "domain gone; run gc";
-	if (!domain_alive)
-		return "domain gone; run gc";
-	if (other_device)
-		return fmt::format("device gone; {} is there now", other_device->str());
-	if (grant.state == Grant::State::lost)
-		return device_present ? "its driver left" : "device gone";
-	if (backend_state == XenbusState::closed)
-		return "fenced";
-	if (!published)
-		return grant.state == Grant::State::ending ? "" : "not in XenStore; revoke it";
-	if (!guest.error.empty())
-		return fmt::format("guest reports: {}", guest.error);
-	// Without a look at XenStore the guest's claim is not known.
-	const auto claim = guest.mapped_pages.value_or(0);
-	if (asked && grant.nr_mapped && claim != *grant.nr_mapped)
-		return fmt::format("guest says {}", claim);
-	return "";
-}
-
-std::optional<DeviceId> replacement(const PciDevices& pci, const Grant& grant)
-{
-	const auto now = pci.identity(grant.region.sbdf);
-	// A publication without a grant says nothing of what the device was.
-	if (!now || !grant.device_id.vendor || *now == grant.device_id)
-		return std::nullopt;
-	return now;
-}
-
-Error device_changed(const Grant& existing, const DeviceId& now)
-{
-	const auto bdf = existing.region.sbdf.str();
-	return Error(kind::device_changed,
-		fmt::format("{} was {} when {} was granted, and {} is there now", bdf,
-			existing.device_id.str(), existing.id.str(), now.str()),
-		fmt::format("revoke {} first", existing.id.str()))
-		.with("bdf", bdf)
-		.with("grant", existing.id.str());
-}
-
 GrantStatus inspect(Host& host, Domains& domains, const Grant& grant)
 {
 	auto status = inspect_kernel(host, domains, grant);
@@ -260,6 +234,7 @@ std::vector<GrantStatus> take_inventory(Host& host, Domains& domains, Ask ask)
 		if (status.published && (ask == Ask::all || !is_settled(status.grant)))
 			read_publication(host, status);
 	}
+	update_counts(host, grants);
 	add_orphans(host, domains, before, grants);
 	std::stable_sort(grants.begin(), grants.end(), by_id);
 	return grants;

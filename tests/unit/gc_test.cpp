@@ -166,7 +166,7 @@ TEST_F(Gc, a_lost_grant_ends_when_nobody_maps_it)
 	world.device().grants.front().state = Grant::State::lost;
 	world.device().grants.front().nr_mapped = 0;
 	EXPECT_EQ(run({"gc"}), 0);
-	EXPECT_EQ(out, "removed grant g17 of web1 (d5): driver gone, nothing mapped\n");
+	EXPECT_EQ(out, "removed grant g17 of web1 (d5): its driver left, nothing mapped\n");
 	expect_nothing_left();
 }
 

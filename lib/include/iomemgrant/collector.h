@@ -45,10 +45,6 @@ struct Remains {
 };
 std::string_view to_string(Remains::Kind kind);
 
-/// A grant that its command did not live to publish is given up after this time, by the module's
-/// own count, which no setting of the clock changes.
-inline constexpr std::chrono::minutes abandoned_after{5};
-
 /// Finds and removes the remains of dead guests, devices and commands, and nothing that a domain or
 /// program can still use.  Several may run at once, beside any other command.
 class Collector

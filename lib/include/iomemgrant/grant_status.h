@@ -2,6 +2,7 @@
 #ifndef IOMEMGRANT_GRANT_STATUS_H
 #define IOMEMGRANT_GRANT_STATUS_H
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,10 +22,14 @@ enum class GrantState {
 	mapped,	     ///< Xen says that pages are mapped
 	revoking,    ///< asked back, the guest still maps
 	orphaned,    ///< the domain is gone, or only the publication is left
-	lost,	     ///< the device is gone
+	lost,	     ///< the device is gone, or another driver or guest has it
 	unpublished, ///< granted, but the guest was not told
 };
 std::string_view to_string(GrantState state);
+
+/// A grant that its command did not live to publish is given up after this time, by the module's
+/// own count, which no setting of the clock changes.
+inline constexpr std::chrono::minutes abandoned_after{5};
 
 /// One row of `list`: what the kernel module knows and what XenStore says of it, side by side.
 struct GrantStatus {
@@ -42,8 +47,9 @@ struct GrantStatus {
 	Cache cache = Cache::uncached;
 	std::optional<Label> label;
 	GuestReply guest;
+	/// Whether the device that the grant was made of is still there.
 	bool device_present = false;
-	/// What sits at the device's address now, when that is not what the grant was made of.
+	/// The device that has its place now.
 	std::optional<DeviceId> other_device;
 
 	GrantState state() const;
@@ -51,6 +57,8 @@ struct GrantStatus {
 	std::uint64_t mapped_pages() const;
 	/// What a reader should know beyond the columns; empty when nothing.
 	std::string note() const;
+	/// Why the grant is lost, in words; empty when it is not.
+	std::string loss() const;
 	PublicationPath path(Domid granter) const { return {granter, grant.domid, grant.id}; }
 };
 
@@ -71,8 +79,13 @@ std::vector<GrantStatus> take_inventory(Host& host, Domains& domains, Ask ask = 
 /// published, stays open.
 std::vector<GrantStatus> take_kernel_inventory(Host& host);
 
-/// What sits at the address of the grant's device, if it is another device than then.
+/// Puts into words what the module saw change under a grant; empty when it saw nothing.
+std::string describe(const Grant::Changes& changes);
+
+/// The device that has the place of the grant's device, if it is one of another kind.
 std::optional<DeviceId> replacement(const PciDevices& pci, const Grant& grant);
+/// As replacement(), but also one of the same kind, where the module says that the device went.
+std::optional<DeviceId> successor(const PciDevices& pci, const Grant& grant);
 /// Error device-changed, with what was there and what is there @now.
 Error device_changed(const Grant& existing, const DeviceId& now);
 
