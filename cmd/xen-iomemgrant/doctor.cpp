@@ -12,6 +12,7 @@
 #include <iomemgrant/limits.h>
 
 #include "commands.h"
+#include "doctor_grants.h"
 
 namespace iomemgrant
 {
@@ -155,6 +156,7 @@ const Layer layers[] = {
 	{"hypervisor", probe_hypervisor, {"xen", "module"}},
 	{"xenstore", probe_xenstore, {"domain", "permissions"}},
 	{"grant-table", probe_grant_table, {"xen", "module"}},
+	{"grants", probe_grants, {"module"}},
 	{"iommu", probe_iommu, {"xen"}},
 	{"policy", probe_policy, {}},
 };

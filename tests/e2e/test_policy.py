@@ -108,7 +108,7 @@ def test_doctor_finds_this_machine_healthy_and_each_broken_layer(bench, granter,
     assert doctor.rc == 0 and document["ok"], doctor.text
     layers = {layer["layer"]: layer for layer in document["layers"]}
     assert set(layers) == {"domain", "permissions", "lockdown", "xen", "devices", "module", "hypervisor", "xenstore",
-                           "grant-table", "iommu", "policy"}
+                           "grant-table", "grants", "iommu", "policy"}
     assert layers["xen"]["text"].startswith("version 4.17")
     assert "pv" in layers["domain"]["text"]
 

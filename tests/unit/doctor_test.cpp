@@ -56,6 +56,7 @@ TEST_F(Doctor, a_healthy_machine_is_healthy)
 		"ok       hypervisor   Xen can grant device memory\n"
 		"ok       xenstore     xenstored answers\n"
 		"ok       grant-table  version 1, 11 of 64 frames in use\n"
+		"ok       grants       0 in force, no device of theirs has changed\n"
 		"ok       iommu        absent: a device that does DMA reaches all memory\n"
 		"ok       policy       no /etc/xen/iomemgrant.toml: nothing is denied\n");
 }
@@ -71,7 +72,7 @@ TEST_F(Doctor, json_has_the_same_layers)
 						 {"remedy", nullptr}, {"code", nullptr}}));
 	EXPECT_EQ(document["schema"], "xen-iomemgrant/doctor/1");
 	EXPECT_EQ(document["ok"], false);
-	EXPECT_EQ(document["layers"].size(), 11U);
+	EXPECT_EQ(document["layers"].size(), 12U);
 	EXPECT_EQ(document["layers"][1],
 		(Json{{"layer", "permissions"}, {"ok", false}, {"checked", true},
 			{"text", "this user has no CAP_SYS_RAWIO"}, {"remedy", "run as root"},
@@ -129,8 +130,7 @@ TEST_F(Doctor, one_cause_is_told_once_and_what_stands_on_it_is_not_checked)
 		"ok       devices      devtmpfs not on /dev, udev does not run\n"
 		"ok       policy       no /etc/xen/iomemgrant.toml: nothing is denied\n"
 		"-        domain       not checked: xen, module, hypervisor, xenstore, "
-		"grant-table, "
-		"iommu\n");
+		"grant-table, grants, iommu\n");
 }
 
 TEST_F(Doctor, no_module_no_node_and_another_release)
@@ -196,6 +196,44 @@ TEST_F(Doctor, a_full_grant_table)
 	EXPECT_EQ(problems(),
 		(Problems{{"grant-table", "version 1, 60 of 64 frames in use: no room for more "
 					  "grants; remedy: boot Xen with gnttab_max_frames=128"}}));
+}
+
+TEST_F(Doctor, devices_that_changed_under_their_grants)
+{
+	tree.add("0000:03:00.0").memory64(2, 0xdd000000, 0x8000).command(4);
+	tree.add("0000:04:00.0").memory(0, 0xfe000000, 0x1000);
+	machine.grants.grant({Domid(5), {*Sbdf::parse("03:00.0"), 2, 0, 0x1000}});
+	machine.grants.grant({Domid(5), {*Sbdf::parse("03:00.0"), 2, 0x1000, 0x1000}});
+	machine.grants.grant({Domid(5), {*Sbdf::parse("04:00.0"), 0, 0, 0x1000}});
+	EXPECT_EQ(problems(), Problems());
+
+	// The guest of an ending grant may map it again: that is not the device's doing.
+	for (auto& grant : machine.grants.grants)
+		grant.changes.mappable = true;
+	EXPECT_EQ(problems(), Problems());
+
+	for (int i = 0; i < 2; i++)
+		machine.grants.grants.at(i).changes = {.bus_master = true, .decode_off = true};
+	machine.grants.grants.at(2).changes.bar_register = true;
+	EXPECT_EQ(problems(),
+		(Problems{{"grants",
+			"0000:03:00.0 (g17, g18): bus mastering is on, memory decoding is off; "
+			"0000:04:00.0 (g19): the BAR's register has another address; remedy: "
+			"setpci -s 0000:03:00.0 COMMAND=0:4; setpci -s 0000:03:00.0 COMMAND=2:2; "
+			"echo 1 > /sys/bus/pci/devices/0000:04:00.0/remove; "
+			"echo 1 > /sys/bus/pci/rescan"}}));
+	const auto ran = run_on(machine, {"doctor", "--json"});
+	EXPECT_EQ(Json::parse(ran.out)["layers"][9]["code"], "dma-capable");
+}
+
+TEST_F(Doctor, a_device_that_went_to_sleep_under_a_grant)
+{
+	tree.add("0000:03:00.0").memory64(2, 0xdd000000, 0x8000).file("power_state", "D3hot\n");
+	machine.grants.grant({Domid(5), {*Sbdf::parse("03:00.0"), 2, 0, 0x1000}});
+	machine.grants.grants.front().changes.not_d0 = true;
+	EXPECT_EQ(problems(),
+		(Problems{{"grants", "0000:03:00.0 (g17): the device sleeps; remedy: echo on > "
+				     "/sys/bus/pci/devices/0000:03:00.0/power/control"}}));
 }
 
 TEST_F(Doctor, a_bad_policy)

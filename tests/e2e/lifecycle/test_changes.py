@@ -2,6 +2,7 @@
 """What is written to a device's configuration space while pages of it are granted."""
 
 import contextlib
+import json
 import re
 
 import pytest
@@ -114,3 +115,33 @@ def test_a_device_that_does_not_decode_is_granted_only_where_that_is_allowed(ben
         assert bench.dom0(f"{grant} 4096 4096 {allow}").err == "GRANT: Host is down\n"
         bench.dom0(f"iomem-ktest end {made}").check()
     bench.dom0(f"echo 1 > {SYSFS}/{REMOVED}/enable").check()
+
+
+def doctor(bench):
+    """The exit status, and what the layer of grants says."""
+    ran = bench.dom0("sleep 2; xen-iomemgrant --json doctor")
+    layers = {layer["layer"]: layer for layer in json.loads(ran.out)["layers"]}
+    return ran.rc, layers["grants"]
+
+
+def test_commands_tell_of_a_change_within_two_seconds(bench, pv, granter):
+    bench.dom0(f"echo 1 > {SYSFS}/{REMOVED}/enable").check()
+    grant = granter.grant(pv, f"{REMOVED}/0@0+4K")["id"]
+    command = int.from_bytes(read(bench, 4, 2), "little")
+    changes = ((command | 4, "bus-master", "bus mastering is on", "COMMAND=0:4"),
+               (command & ~2, "decode-off", "memory decoding is off", "COMMAND=2:2"))
+    for value, name, words, remedy in changes:
+        with written(bench, 4, value.to_bytes(2, "little")):
+            bench.dom0("sleep 2")
+            shown = granter.json(f"show g{grant}")["grant"]
+            assert (shown["changes"], shown["note"], shown["state"]) == ([name], words, "mapped")
+            listed = granter.run(f"list --device={REMOVED} --no-legend").check().out
+            assert listed.rstrip().endswith(f"({words})"), listed
+            rc, layer = doctor(bench)
+            assert rc == 9 and not layer["ok"]
+            assert layer["text"] == f"{REMOVED} (g{grant}): {words}"
+            assert layer["remedy"] == f"setpci -s {REMOVED} {remedy}"
+        rc, layer = doctor(bench)
+        assert rc == 0 and layer["ok"], layer
+        assert granter.json(f"show g{grant}")["grant"]["changes"] == []
+    granter.run(f"revoke g{grant} --wait=60").check()
