@@ -24,6 +24,8 @@ std::string_view message_id(AuditEvent event)
 		return "b51e89af1f7c4a59ab2b517792d3fee2";
 	case AuditEvent::collected:
 		return "9d72a7ffdbf749aca53d1c25c8c4569c";
+	case AuditEvent::labelled:
+		return "9197bd63c1804e9c9b1ad8b1c6649d48";
 	}
 	return "";
 }

@@ -53,6 +53,17 @@ void GrantRecord::granted(const Grant& grant)
 	made_.push_back(grant.id);
 }
 
+void GrantRecord::labelled(const Grant& grant)
+{
+	auto made = entry(AuditEvent::labelled);
+	made.result = "labelled";
+	made.message = fmt::format("labelled {} of {} '{}'", grant.id.str(),
+		domain_ ? describe(*domain_) : spec_.text, grant.label->str());
+	made.region = grant.region;
+	made.grant = grant.id;
+	write(made);
+}
+
 void GrantRecord::refused(const Error& error)
 {
 	std::string regions;

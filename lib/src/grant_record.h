@@ -11,8 +11,9 @@ namespace iomemgrant
 {
 
 /// Writes the entries of one call of Granter::grant() to the audit trail: one for each grant, as soon
-/// as it is made, so that a killed command leaves it as well; one for the refusal, or for the
-/// rollback; and one for each refusal that --allow lifted.  A dry run writes none.
+/// as it is made, so that a killed command leaves it as well; one for each grant that got a label; one
+/// for the refusal, or for the rollback; and one for each refusal that --allow lifted.  A dry run
+/// writes none.
 class GrantRecord
 {
 public:
@@ -24,6 +25,8 @@ public:
 	void overridden(const Region& region, const Error& refusal);
 	/// The kernel has made it; the guest may map it from now on.
 	void granted(const Grant& grant);
+	/// The grant was there, and has its label from this command.
+	void labelled(const Grant& grant);
 	void refused(const Error& error);
 
 private:

@@ -111,7 +111,7 @@ GrantOutcome Granter::attempt(const DomainSpec& domain_spec, const std::vector<R
 	record.concerns(judgement.domain);
 	const auto candidates = accepted(judgement, record);
 	if (options.dry_run)
-		return rehearsal(judgement, options);
+		return rehearsal(judgement, options, record);
 	std::vector<Grant> existing;
 	for (const auto& verdict : judgement.verdicts) {
 		if (verdict.granted)
@@ -127,7 +127,7 @@ GrantOutcome Granter::attempt(const DomainSpec& domain_spec, const std::vector<R
 	for (const auto& verdict : judgement.verdicts)
 		outcome.grants.push_back(std::move(verdict.granted ? *next_old++ : *next_new++));
 	for (auto& status : outcome.grants)
-		relabel(status, options, outcome);
+		relabel(status, options, outcome, record);
 	return outcome;
 }
 
@@ -142,7 +142,8 @@ void Granter::restore_label(const Grant& grant)
 }
 
 // A grant that the domain had before gets the label that is asked for now.
-void Granter::relabel(GrantStatus& status, const GrantOptions& options, GrantOutcome& outcome)
+void Granter::relabel(GrantStatus& status, const GrantOptions& options, GrantOutcome& outcome,
+	GrantRecord& record)
 {
 	if (!options.label || status.label == options.label)
 		return;
@@ -158,6 +159,7 @@ void Granter::relabel(GrantStatus& status, const GrantOptions& options, GrantOut
 		}
 	}
 	status.label = status.grant.label = options.label;
+	record.labelled(status.grant);
 	outcome.relabelled.push_back(id);
 	outcome.changed = true;
 }
@@ -251,7 +253,8 @@ std::vector<Candidate> Granter::accepted(const Judgement& judgement, GrantRecord
 	return candidates;
 }
 
-GrantOutcome Granter::rehearsal(const Judgement& judgement, const GrantOptions& options)
+GrantOutcome Granter::rehearsal(
+	const Judgement& judgement, const GrantOptions& options, GrantRecord& record)
 {
 	GrantOutcome outcome;
 	outcome.changed = false;
@@ -259,7 +262,7 @@ GrantOutcome Granter::rehearsal(const Judgement& judgement, const GrantOptions& 
 		if (verdict.granted) {
 			outcome.existing.push_back(verdict.granted->grant.id);
 			outcome.grants.push_back(*verdict.granted);
-			relabel(outcome.grants.back(), options, outcome);
+			relabel(outcome.grants.back(), options, outcome, record);
 			continue;
 		}
 		const auto& candidate = *verdict.candidate;

@@ -123,6 +123,30 @@ TEST_F(Audit, a_grant_is_recorded_before_the_guest_is_told)
 	EXPECT_EQ(trail.size(), 1U);
 }
 
+TEST_F(Audit, a_label_that_a_grant_gets_later)
+{
+	EXPECT_EQ(run({"grant", "web1", "03:00.0/2@0+4K"}), 0);
+	EXPECT_EQ(run({"grant", "web1", "03:00.0/2@0+4K", "--label=bell", "--dry-run"}), 0);
+	EXPECT_EQ(trail.size(), 1U);
+	EXPECT_EQ(run({"grant", "web1", "03:00.0/2@0+4K", "--label=bell"}), 0);
+	ASSERT_EQ(trail.size(), 2U);
+	EXPECT_EQ(text(trail[1]),
+		"MESSAGE=labelled g17 of web1 (d5) 'bell'\n"
+		"RESULT=labelled\n"
+		"XEN_DOMAIN=web1\n"
+		"XEN_DOMID=5\n"
+		"XEN_UUID=6f0c1d2e-0011-4000-8000-00163e000001\n"
+		"PCI_BDF=0000:03:00.0\n"
+		"IOMEM_RANGE=0000:03:00.0/2@0x0+0x1000\n"
+		"GRANT_ID=17\n");
+	EXPECT_EQ(run({"grant", "web1", "03:00.0/2@0+4K", "--label=bell"}), 0); // it has it already
+	EXPECT_EQ(trail.size(), 2U);
+	world.store().fail_transaction = 3;
+	EXPECT_NE(run({"grant", "web1", "03:00.0/2@0+4K", "--label=nic"}), 0);
+	ASSERT_EQ(trail.size(), 3U);
+	EXPECT_EQ(trail[2].event, AuditEvent::refused);
+}
+
 TEST_F(Audit, what_changes_nothing_leaves_no_trail)
 {
 	EXPECT_EQ(run({"--dry-run", "grant", "web1", "03:00.0/2@0+4K"}), 0);
@@ -141,9 +165,9 @@ TEST_F(Audit, every_kind_of_entry_has_an_id_of_its_own)
 	std::set<std::string_view> ids;
 	for (const auto event : {AuditEvent::granted, AuditEvent::refused, AuditEvent::overridden,
 		     AuditEvent::revoked, AuditEvent::kept, AuditEvent::forced,
-		     AuditEvent::collected}) {
+		     AuditEvent::collected, AuditEvent::labelled}) {
 		EXPECT_EQ(message_id(event).size(), 32U);
 		ids.insert(message_id(event));
 	}
-	EXPECT_EQ(ids.size(), 7U);
+	EXPECT_EQ(ids.size(), 8U);
 }

@@ -23,6 +23,7 @@ enum class AuditEvent {
 	kept,       ///< a revocation did not end it
 	forced,     ///< a rung of the ladder of revoke was used
 	collected,  ///< remains of something dead were removed
+	labelled,   ///< a grant that was there got another label
 };
 
 /// 128 bits in hexadecimal, one for each event; they never change.

@@ -55,9 +55,11 @@ private:
 	GrantOutcome attempt(const DomainSpec& domain, const std::vector<RegionSpec>& specs,
 		const GrantOptions& options, GrantRecord& record);
 	std::vector<Candidate> accepted(const Judgement& judgement, GrantRecord& record);
-	void relabel(GrantStatus& status, const GrantOptions& options, GrantOutcome& outcome);
+	void relabel(GrantStatus& status, const GrantOptions& options, GrantOutcome& outcome,
+		GrantRecord& record);
 	void restore_label(const Grant& grant);
-	GrantOutcome rehearsal(const Judgement& judgement, const GrantOptions& options);
+	GrantOutcome rehearsal(
+		const Judgement& judgement, const GrantOptions& options, GrantRecord& record);
 	GrantOutcome make(const DomainInfo& domain, const std::vector<Candidate>& candidates,
 		const std::vector<Grant>& existing, const GrantOptions& options,
 		GrantRecord& record);
