@@ -108,7 +108,7 @@ private:
 			candidate_.region.nr_pages() <= module_page_limit)
 			add(refusal::too_many_pages(candidate_, module));
 		if (module.nr_refs + refs > module.max_refs)
-			add(refusal::too_many_refs(candidate_, module));
+			add(refusal::too_many_refs(candidate_, module, refs));
 	}
 
 	// All the guest may have mapped of ours once it has this, too.
@@ -269,7 +269,8 @@ Error explain_refusal(Host& host, Domains& domains, const Error& error, const Ca
 	case EFBIG:
 		return refusal::too_many_pages(candidate, host.device.info());
 	case EDQUOT:
-		return refusal::too_many_refs(candidate, host.device.info());
+		return refusal::too_many_refs(
+			candidate, host.device.info(), candidate.region.nr_pages());
 	case ENOSPC:
 		return refusal::gnttab_full(candidate, survey(host, domains, domain), domain);
 	case ESRCH:

@@ -130,8 +130,10 @@ Error gnttab_full(const Candidate& wanted, const Situation& situation, const Dom
 	const auto free = std::uint64_t{table.max_frames - std::min(table.nr_frames, table.max_frames)} *
 		per_frame;
 	const auto refs = wanted.region.nr_pages();
-	const auto frames = table.max_frames + (refs + per_frame - 1) / per_frame;
-	const auto maptrack = (refs + refs_per_maptrack_frame - 1) / refs_per_maptrack_frame;
+	// With a remedy for this region alone the next run would refuse the others.
+	const auto all = refs + situation.other_refs;
+	const auto frames = table.max_frames + (all + per_frame - 1) / per_frame;
+	const auto maptrack = (all + refs_per_maptrack_frame - 1) / refs_per_maptrack_frame;
 	auto hint = fmt::format("boot Xen with gnttab_max_frames={}", frames);
 	// Where it is not known, Xen's default; fewer never need setting.
 	if (maptrack > (situation.maptrack ? situation.maptrack->max_frames : 1024))
@@ -176,14 +178,14 @@ Error too_many_pages(const Candidate& wanted, const ModuleInfo& module)
 		how_to_grant_at_once(wanted.region.nr_pages())};
 }
 
-Error too_many_refs(const Candidate& wanted, const ModuleInfo& module)
+Error too_many_refs(const Candidate& wanted, const ModuleInfo& module, std::uint64_t needed)
 {
 	return {kind::module_limit,
 		fmt::format("{} needs {} grant refs; the module holds {} of at most {}",
 			describe_byte_size(wanted.region.length), wanted.region.nr_pages(),
 			module.nr_refs, module.max_refs),
 		fmt::format("echo {} > /sys/module/xen_iomemgrant/parameters/max_refs",
-			module.nr_refs + wanted.region.nr_pages())};
+			module.nr_refs + needed)};
 }
 
 Error frame_too_wide(const Candidate& wanted)

@@ -29,7 +29,8 @@ Error gnttab_full(const Candidate& wanted, const Situation& situation, const Dom
 Error maptrack_full(const Candidate& wanted, const MaptrackLimit& limit, std::uint64_t needed,
 	const DomainInfo& domain);
 Error too_many_pages(const Candidate& wanted, const ModuleInfo& module);
-Error too_many_refs(const Candidate& wanted, const ModuleInfo& module);
+/// @needed: references of the candidate and of the regions named before it.
+Error too_many_refs(const Candidate& wanted, const ModuleInfo& module, std::uint64_t needed);
 Error frame_too_wide(const Candidate& wanted);
 Error no_hypervisor_support(Hypervisor& hypervisor);
 /// @reason is what the guest wrote into `error`, or empty; its module begins it with an errno's

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <iomemgrant/safety.h>
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -59,8 +61,10 @@ void Examination::check_bar()
 			memory_bars());
 		return;
 	case PciBar::Type::upper_half:
-		add(kind::bar_upper_half, fmt::format("{} BAR{} is the upper half of 64-bit BAR{}",
-						  bdf_, region_.bar, region_.bar - 1));
+		add(kind::bar_upper_half,
+			fmt::format("{} BAR{} is the upper half of 64-bit BAR{}", bdf_, region_.bar,
+				region_.bar - 1),
+			memory_bars());
 		return;
 	case PciBar::Type::memory:
 		break;
@@ -78,11 +82,14 @@ void Examination::check_range()
 		found_.push_back({error});
 		return;
 	}
-	if (region_.end() > bar_bytes())
-		add(kind::range_past_end,
-			fmt::format("{:#x}+{:#x} ends at {:#x}, past BAR{}'s {:#x} bytes",
-				region_.offset, region_.length, region_.end(), region_.bar,
-				bar_.size));
+	const auto end = bar_bytes();
+	if (region_.end() <= end)
+		return;
+	const auto first = std::min(region_.offset, end - page_size);
+	add(kind::range_past_end,
+		fmt::format("{:#x}+{:#x} ends at {:#x}, past BAR{}'s {:#x} bytes", region_.offset,
+			region_.length, region_.end(), region_.bar, bar_.size),
+		fmt::format("nearest page range: {:#x}+{:#x}", first, end - first));
 }
 
 std::string Examination::memory_bars() const

@@ -156,8 +156,8 @@ TEST_F(GranterTest, each_refusal_has_its_words_and_changes_nothing)
 	EXPECT_EQ(error_of([&] { return grant({"03:00.0/3"}); }).text,
 		"0000:03:00.0 BAR3 is the upper half of 64-bit BAR2 [bar-upper-half]");
 	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0x7000+0x2000"}); }),
-		(Said{"0x7000+0x2000 ends at 0x9000, past BAR2's 0x8000 bytes [range-past-end]", "",
-			2}));
+		(Said{"0x7000+0x2000 ends at 0x9000, past BAR2's 0x8000 bytes [range-past-end]",
+			"nearest page range: 0x7000+0x1000", 2}));
 	EXPECT_EQ(error_of([&] { return grant({"82:00.0/2"}); }),
 		(Said{"no PCI device 0000:82:00.0 in this domain [no-device]",
 			"xen-iomemgrant bars", 3}));

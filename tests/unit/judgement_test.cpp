@@ -30,6 +30,8 @@ protected:
 		EXPECT_EQ(ran.status, exit);
 		EXPECT_NE(ran.out.find(std::string("  error: ") + message), std::string::npos)
 			<< ran.out;
+		const auto remedy = *hint ? fmt::format("  hint: {}\n", hint) : "";
+		EXPECT_NE(ran.out.find(remedy), std::string::npos) << ran.out;
 		ran = run_on(*machine, {"bars", std::string(region).substr(0, 7)});
 		EXPECT_NE(ran.out.find(row), std::string::npos) << ran.out;
 	}

@@ -204,6 +204,35 @@ TEST_F(LimitsTest, what_fits_is_granted_and_one_page_more_is_refused)
 	EXPECT_EQ(run({"check", "web1", region(513)}).status, 0);
 }
 
+TEST_F(LimitsTest, check_and_grant_name_the_same_remedy_for_all_regions_together)
+{
+	const auto hint_of = [&](const std::vector<std::string>& regions) {
+		std::vector<std::string> arguments{"grant", "web1"};
+		arguments.insert(arguments.end(), regions.begin(), regions.end());
+		const auto granted = run(arguments);
+		arguments[0] = "check";
+		const auto checked = run(arguments);
+		EXPECT_EQ(granted.status, 7);
+		EXPECT_EQ(checked.status, 7);
+		const auto hint = granted.err.substr(granted.err.find("hint: "));
+		EXPECT_NE(checked.out.find("  " + hint), std::string::npos)
+			<< granted.err << checked.out;
+		return hint;
+	};
+	machine.xen.table = {0, 8};
+	EXPECT_EQ(hint_of({"03:00.0/0@0+8M", "03:00.0/0@8M+9M"}),
+		"hint: boot Xen with gnttab_max_frames=17\n");
+	machine.xen.table = {0, 100000};
+	machine.xen.maptrack = MaptrackLimit{2, MaptrackLimit::Source::domain_config};
+	EXPECT_EQ(hint_of({"03:00.0/0@0+1M", "03:00.0/0@1M+3M"}),
+		"hint: set max_maptrack_frames=4 in web1's config, and boot Xen with "
+		"gnttab_max_maptrack_frames=4 or more\n");
+	machine.xen.maptrack.reset();
+	machine.grants.facts.max_refs = 1024;
+	EXPECT_EQ(hint_of({"03:00.0/0@0+3M", "03:00.0/0@3M+2M"}),
+		"hint: echo 1280 > /sys/module/xen_iomemgrant/parameters/max_refs\n");
+}
+
 TEST_F(LimitsTest, an_unknown_domain_and_a_missing_layer_fail_as_everywhere)
 {
 	EXPECT_EQ(run({"limits", "web9"}).status, 3);

@@ -30,7 +30,7 @@ TEST_F(Messages, m03_to_m06_bars_that_are_no_memory)
 	refused("03:00.0/4", "0000:03:00.0 BAR4 is an I/O port range, not memory", "bar-io",
 		"memory BARs: 0, 2", 3);
 	refused("03:00.0/3", "0000:03:00.0 BAR3 is the upper half of 64-bit BAR2", "bar-upper-half",
-		"", 3);
+		"memory BARs: 0, 2", 3);
 	refused("03:00.0/5", "0000:03:00.0 has no BAR5", "no-bar", "memory BARs: 0, 2", 3);
 	refused("04:00.0/2", "BAR2 has no address (firmware or kernel did not assign it)",
 		"bar-unassigned", "dmesg | grep \"BAR 2\"", 9);
@@ -45,7 +45,10 @@ TEST_F(Messages, m07_to_m09_ranges)
 	refused("03:00.0/2@0x4100", "offset 0x4100 is not a multiple of 4096", "unaligned",
 		"nearest page ranges: 0x4000+0x1000", 2);
 	refused("03:00.0/2@0x7000+0x2000", "0x7000+0x2000 ends at 0x9000, past BAR2's 0x8000 bytes",
-		"range-past-end", "", 2);
+		"range-past-end", "nearest page range: 0x7000+0x1000", 2);
+	refused("03:00.0/2@1M+1M",
+		"0x100000+0x100000 ends at 0x200000, past BAR2's 0x8000 bytes", "range-past-end",
+		"nearest page range: 0x7000+0x1000", 2);
 	refused("03:00.0/2@0+0", "length must be at least one page (4096)", "empty-range", "", 2);
 }
 

@@ -57,7 +57,7 @@ TEST_F(Safety, bars_that_are_no_memory)
 			"memory BARs: 0, 2", 3}}));
 	EXPECT_EQ(against("03:00.0/3"),
 		(Findings{{"0000:03:00.0 BAR3 is the upper half of 64-bit BAR2 [bar-upper-half]",
-			"", 3}}));
+			"memory BARs: 0, 2", 3}}));
 	EXPECT_EQ(against("03:00.0/5"),
 		(Findings{{"0000:03:00.0 has no BAR5 [no-bar]", "memory BARs: 0, 2", 3}}));
 	EXPECT_EQ(against("05:00.0/0"), (Findings{{"0000:05:00.0 has no BAR0 [no-bar]",
@@ -72,7 +72,8 @@ TEST_F(Safety, ranges_outside_the_bar)
 {
 	tree.add(nic).memory64(2, 0xdd000000, 0x8000);
 	const Said past{
-		"0x7000+0x2000 ends at 0x9000, past BAR2's 0x8000 bytes [range-past-end]", "", 2};
+		"0x7000+0x2000 ends at 0x9000, past BAR2's 0x8000 bytes [range-past-end]",
+		"nearest page range: 0x7000+0x1000", 2};
 	EXPECT_EQ(against("03:00.0/2@0x7000+0x2000"), Findings{past});
 	EXPECT_EQ(against("03:00.0/2@0x8000").at(0).exit, 2);
 
