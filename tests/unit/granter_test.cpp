@@ -299,7 +299,7 @@ TEST_F(GranterTest, a_grant_that_another_command_revokes_meanwhile_is_not_report
 			device_.grants.clear();
 	};
 	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}, options); }),
-		(Said{"g17 was revoked by somebody else while it was granted [no-grant]",
+		(Said{"g17 was revoked by another command while it was granted [no-grant]",
 			"xen-iomemgrant list", 3}));
 	expect_nothing_left();
 }
@@ -315,7 +315,7 @@ TEST_F(GranterTest, a_grant_that_is_revoked_while_it_is_waited_for_is_not_waited
 	};
 	const auto start = store.time;
 	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}); }).text,
-		"g17 was revoked by somebody else while it was granted [no-grant]");
+		"g17 was revoked by another command while it was granted [no-grant]");
 	EXPECT_LT(store.time - start, std::chrono::seconds(2));
 	expect_nothing_left();
 }
