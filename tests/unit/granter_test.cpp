@@ -1,98 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <iomemgrant/granter.h>
-
+// Granter: what it grants and publishes, and what it takes back.
 #include <cerrno>
-#include <filesystem>
-#include <fstream>
-
-#include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <iomemgrant/revoker.h>
 
-#include "error_of.h"
-#include "fake/fake_grant_device.h"
-#include "fake/fake_hypervisor.h"
-#include "fake/fake_xenstore.h"
+#include "granter.h"
 
 using namespace iomemgrant;
-
-namespace
-{
-
-/// dom0 with one device, 0000:03:00.0, whose BAR2 has 32 KiB, and one guest, web1.
-class GranterTest : public ::testing::Test
-{
-protected:
-	GranterTest()
-		: root(std::filesystem::temp_directory_path() /
-			  fmt::format("granter-test-{}", getpid()))
-	{
-		const auto device = root / "0000:03:00.0";
-		std::filesystem::create_directories(device);
-		std::string config(64, '\0');
-		config[0] = '\x86';
-		config[1] = '\x80';
-		config[4] = 2; // memory decoding on, bus master off
-		std::ofstream(device / "config", std::ios::binary) << config;
-		std::ofstream(device / "resource")
-			<< "0x0 0x0 0x0\n0x0 0x0 0x0\n0xdd000000 0xdd007fff 0x140204\n0x0 0x0 0x0\n"
-			   "0xe000 0xe01f 0x40101\n0x0 0x0 0x0\n";
-		uuid = *Uuid::parse("6f0c1d2e-0011-4000-8000-00163e000001");
-		DomainInfo web1;
-		web1.id = Domid(5);
-		web1.uuid = uuid;
-		hypervisor.list = {DomainInfo{}, web1};
-		device_.uuid = uuid;
-		store.write("/local/domain/0/name", "Domain-0");
-		store.write("/local/domain/0/backend/console/5/0", "");
-		store.write("/local/domain/5/name", "web1");
-		store.write("/local/domain/5/device/console/0", "");
-		before = store.nodes;
-		host.now = [this] { return store.time; };
-	}
-	~GranterTest() override { std::filesystem::remove_all(root); }
-
-	/// The guest maps whatever it is offered, and lets go when asked.
-	void guest_cooperates()
-	{
-		store.guest = [this](FakeXenStore& xs) {
-			for (auto& grant : device_.grants) {
-				const PublicationPath path(Domid(0), grant.domid, grant.id);
-				const bool live = xs.read(path.backend("state")) == "4";
-				xs.write(path.frontend("state"), live ? "4" : "6");
-				grant.nr_mapped = live ? grant.refs.count : 0;
-			}
-		};
-	}
-
-	GrantOutcome grant(std::vector<std::string> regions, GrantOptions options = {})
-	{
-		std::vector<RegionSpec> specs;
-		for (const auto& region : regions)
-			specs.push_back(RegionSpec::parse(region));
-		return Granter(host).grant(DomainSpec::parse("web1"), specs, options);
-	}
-
-	void expect_nothing_left()
-	{
-		EXPECT_EQ(device_.grants.size(), 0U);
-		EXPECT_EQ(store.nodes, before);
-	}
-
-	std::filesystem::path root;
-	Uuid uuid;
-	FakeGrantDevice device_;
-	FakeXenStore store;
-	FakeHypervisor hypervisor;
-	std::map<std::string, std::string> before;
-	Host host{.device = device_,
-		.store = store,
-		.hypervisor = hypervisor,
-		.pci = PciDevices(root)};
-};
-
-} // namespace
 
 TEST_F(GranterTest, a_granted_region_is_mapped_listed_and_revoked_without_a_trace)
 {
@@ -108,29 +22,6 @@ TEST_F(GranterTest, a_granted_region_is_mapped_listed_and_revoked_without_a_trac
 	const auto grants = take_inventory(host, domains);
 	ASSERT_EQ(grants.size(), 1U);
 	(void)Revoker(host).revoke(grants[0], {});
-	expect_nothing_left();
-}
-
-TEST_F(GranterTest, a_silent_guest_times_out_and_nothing_is_left)
-{
-	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}); }),
-		(Said{"web1 did not map g17 within 10s; grant withdrawn [peer-timeout]",
-			"is the module xen_iomemgrant loaded in the guest? --no-wait leaves the "
-			"offer open",
-			8}));
-	expect_nothing_left();
-}
-
-TEST_F(GranterTest, a_guest_that_fails_is_quoted_and_nothing_is_left)
-{
-	store.guest = [](FakeXenStore& xs) {
-		xs.write("/local/domain/5/device/iomem/17/error", "EINVAL bad refs");
-		xs.write("/local/domain/5/device/iomem/17/state", "6");
-	};
-	const auto said = error_of([&] { return grant({"03:00.0/2@0+4K"}); });
-	EXPECT_EQ(said.text,
-		"web1 could not map g17: EINVAL bad refs; grant withdrawn [guest-error]");
-	EXPECT_EQ(said.exit, 11);
 	expect_nothing_left();
 }
 
@@ -214,61 +105,6 @@ TEST_F(GranterTest, a_domain_that_dies_before_the_publication_does_not_come_back
 	expect_nothing_left();
 }
 
-TEST_F(GranterTest, what_a_guest_says_it_has_mapped_counts_only_when_xen_says_so)
-{
-	store.guest = [this](FakeXenStore& xs) {
-		for (const auto& grant : device_.grants) {
-			const PublicationPath path(Domid(0), grant.domid, grant.id);
-			const bool live = xs.read(path.backend("state")) == "4";
-			xs.write(path.frontend("state"), live ? "4" : "6");
-		}
-	};
-	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}); }).text,
-		"web1 did not map g17 within 10s; grant withdrawn [peer-timeout]");
-	expect_nothing_left();
-}
-
-// What `grant` says to a guest that finds no watch, with @hint behind the first remedy.
-class GuestWithoutWatch : public GranterTest
-{
-protected:
-	void expect_hint(const std::string& hint)
-	{
-		store.guest = [](FakeXenStore& xs) {
-			xs.write("/local/domain/5/device/iomem/17/error",
-				"ENOSPC watches are used up");
-		};
-		EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}); }),
-			(Said{"web1 could not map g17: all XenStore watches it may have are in "
-			      "use; grant withdrawn [xenstore-quota]",
-				"revoke another grant of web1, or " + hint, 7}));
-		expect_nothing_left();
-	}
-};
-
-TEST_F(GuestWithoutWatch, can_be_given_more_by_xenstored)
-{
-	expect_hint("xenstore-control quota set watches N; xen-iomemgrant limits web1 counts them");
-}
-
-TEST_F(GuestWithoutWatch, can_be_given_more_by_oxenstored_when_it_starts)
-{
-	store.quotas = {1000, 12, std::nullopt};
-	expect_hint("raise quota-maxwatch in /etc/xen/oxenstored.conf and reboot");
-}
-
-TEST_F(GranterTest, the_limit_of_the_guest_s_own_module_is_named_with_its_remedy)
-{
-	store.guest = [](FakeXenStore& xs) {
-		xs.write("/local/domain/5/device/iomem/17/error", "EFBIG nr-pages");
-		xs.write("/local/domain/5/device/iomem/17/state", "6");
-	};
-	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+8K"}); }),
-		(Said{"web1 could not map g17: EFBIG nr-pages; grant withdrawn [guest-error]",
-			"in web1: echo 2 > /sys/module/xen_iomemgrant/parameters/max_pages", 11}));
-	expect_nothing_left();
-}
-
 TEST_F(GranterTest, a_kernel_that_is_locked_down_is_the_reason_of_its_refusal)
 {
 	device_.refuse = [](const GrantRequest&) { return EPERM; };
@@ -287,36 +123,6 @@ TEST_F(GranterTest, a_kernel_that_is_locked_down_is_the_reason_of_its_refusal)
 	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}); }),
 		(Said{"the kernel does not let this user grant device memory [permission]",
 			"CAP_SYS_RAWIO is needed: run as root", 4}));
-	expect_nothing_left();
-}
-
-TEST_F(GranterTest, a_grant_that_another_command_revokes_meanwhile_is_not_reported_as_granted)
-{
-	GrantOptions options;
-	options.wait.reset();
-	host.trace = [this](const std::string& step) {
-		if (step == "publishing in XenStore")
-			device_.grants.clear();
-	};
-	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}, options); }),
-		(Said{"g17 was revoked by another command while it was granted [no-grant]",
-			"xen-iomemgrant list", 3}));
-	expect_nothing_left();
-}
-
-TEST_F(GranterTest, a_grant_that_is_revoked_while_it_is_waited_for_is_not_waited_for_any_longer)
-{
-	store.guest = [this](FakeXenStore& xs) {
-		if (device_.grants.empty())
-			return;
-		const PublicationPath path(Domid(0), Domid(5), device_.grants.front().id);
-		xs.write(path.frontend("state"), "6"); // as a guest answers who revokes
-		device_.grants.clear();
-	};
-	const auto start = store.time;
-	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}); }).text,
-		"g17 was revoked by another command while it was granted [no-grant]");
-	EXPECT_LT(store.time - start, std::chrono::seconds(2));
 	expect_nothing_left();
 }
 
@@ -340,19 +146,6 @@ TEST_F(GranterTest, what_is_rolled_back_is_asked_for_before_it_is_ended)
 	expect_nothing_left();
 }
 
-TEST_F(GranterTest, a_domain_that_dies_right_after_it_was_told_has_been_granted_nothing)
-{
-	GrantOptions options;
-	options.wait.reset();
-	store.interfere = [this](const std::string& request) {
-		if (request == "commit")
-			hypervisor.list.at(1).dying = true;
-	};
-	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}, options); }).text,
-		"domain web1 (d5) died while g17 was granted to it [domain-dying]");
-	EXPECT_EQ(device_.grants.size(), 0U);
-}
-
 TEST_F(GranterTest, of_several_regions_those_the_domain_has_are_left_as_they_are)
 {
 	guest_cooperates();
@@ -374,21 +167,6 @@ TEST_F(GranterTest, of_several_regions_those_the_domain_has_are_left_as_they_are
 	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@4K+4K", "03:00.0/2@12K+4K"}); }).text,
 		"web1 did not map g20 within 10s; grant withdrawn [peer-timeout]");
 	EXPECT_EQ(device_.grants.size(), 3U);
-}
-
-TEST_F(GranterTest, what_was_only_offered_is_waited_for_when_it_is_granted_again)
-{
-	GrantOptions offer;
-	offer.wait.reset();
-	(void)grant({"03:00.0/2@0+4K"}, offer);
-	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}); }).text,
-		"web1 did not map g17 within 10s; it stays offered [peer-timeout]");
-	ASSERT_EQ(device_.grants.size(), 1U);
-
-	guest_cooperates();
-	const auto outcome = grant({"03:00.0/2@0+4K"});
-	EXPECT_FALSE(outcome.changed);
-	EXPECT_EQ(outcome.grants.at(0).state(), GrantState::mapped);
 }
 
 TEST_F(GranterTest, a_uuid_is_that_of_the_living_not_of_what_was_left_by_a_reboot)
