@@ -5,11 +5,10 @@
 #include <output/arguments.h>
 
 #include <algorithm>
-#include <map>
 #include <optional>
+#include <set>
 #include <string_view>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -22,11 +21,6 @@ namespace iomemgrant
 namespace
 {
 
-std::vector<const CLI::App*> verbs_of(const CLI::App& app)
-{
-	return app.get_subcommands([](const CLI::App*) { return true; });
-}
-
 std::string did_you_mean(const std::string& typed, const std::vector<std::string>& known)
 {
 	const auto near = closest(typed, known, std::max<std::size_t>(2, typed.size() / 3));
@@ -36,7 +30,7 @@ std::string did_you_mean(const std::string& typed, const std::vector<std::string
 class Reader
 {
 public:
-	explicit Reader(const CLI::App& app) : app_(app) {}
+	explicit Reader(const Syntax& program) : program_(program) {}
 
 	CommandLine read(const std::vector<std::string>& arguments)
 	{
@@ -61,8 +55,8 @@ public:
 
 	std::string help_command() const
 	{
-		return line_.verb ? fmt::format("{} {} --help", app_.get_name(), line_.verb->get_name())
-				  : fmt::format("{} --help", app_.get_name());
+		return line_.verb ? fmt::format("{} {} --help", program_.name, line_.verb->name)
+				  : fmt::format("{} --help", program_.name);
 	}
 
 	Error error(const std::string& message, const std::string& hint = "") const
@@ -76,14 +70,13 @@ private:
 	// `help` and `help VERB` are --help.
 	void take_word(const std::string& word)
 	{
-		const auto verbs = verbs_of(app_);
-		if (line_.verb || verbs.empty()) {
+		if (line_.verb || program_.verbs.empty()) {
 			words_.push_back(word);
 			return;
 		}
-		for (const auto* verb : verbs) {
-			if (verb->check_name(word)) {
-				line_.verb = verb;
+		for (const auto& verb : program_.verbs) {
+			if (verb.is_called(word)) {
+				line_.verb = &verb;
 				return;
 			}
 		}
@@ -92,23 +85,22 @@ private:
 			return;
 		}
 		std::vector<std::string> names;
-		for (const auto* verb : verbs)
-			names.push_back(verb->get_name());
+		for (const auto& verb : program_.verbs)
+			names.push_back(verb.name);
 		throw error(fmt::format("no command '{}'", word), did_you_mean(word, names));
 	}
 
 	void take_long(const std::string& word, Words::const_iterator end)
 	{
 		const auto equals = word.find('=');
-		const auto name = word.substr(2, equals - 2);
-		const auto& option = find(name, word.substr(0, equals));
+		const auto& option = find(word.substr(2, equals - 2), word.substr(0, equals));
 		if (equals == std::string::npos)
-			take(option, takes_value(option) ? std::optional(next_value(option, end))
-							 : std::nullopt);
-		else if (takes_value(option))
+			take(option, option.takes_value() ? std::optional(next_value(option, end))
+							  : std::nullopt);
+		else if (option.takes_value())
 			take(option, word.substr(equals + 1));
 		else
-			throw error(fmt::format("{} takes no value", name_of(option)));
+			throw error(fmt::format("{} takes no value", option.name));
 	}
 
 	// "-jpv", "-oCOLS", "-o=COLS", "-o COLS"
@@ -118,7 +110,7 @@ private:
 			const auto name = word.substr(i, 1);
 			const auto& option = find(name, "-" + name);
 			auto rest = word.substr(i + 1);
-			if (!takes_value(option)) {
+			if (!option.takes_value()) {
 				if (rest.starts_with('='))
 					throw error(fmt::format("-{} takes no value", name));
 				take(option, std::nullopt);
@@ -133,12 +125,12 @@ private:
 		}
 	}
 
-	std::string next_value(const CLI::Option& option, Words::const_iterator end)
+	std::string next_value(const Option& option, Words::const_iterator end)
 	{
-		const auto name = name_of(option);
+		const auto& name = option.name;
 		if (next_ == end || *next_ == "--")
 			throw error(fmt::format("{} needs a value", name),
-				fmt::format("{}={}; ", name, option.get_type_name()));
+				fmt::format("{}={}; ", name, option.type));
 		if (next_->size() > 1 && (*next_)[0] == '-')
 			throw error(fmt::format("{} needs a value, and '{}' looks like an option",
 					    name, *next_),
@@ -147,37 +139,30 @@ private:
 	}
 
 	// In a script `--domain "$DOM"` may be empty by mistake, and would then mean every domain.
-	void take(const CLI::Option& option, const std::optional<std::string>& value)
+	void take(const Option& option, const std::optional<std::string>& value)
 	{
-		if (is_help(option))
+		if (option.name == "--help")
 			line_.wants = CommandLine::Wants::help;
-		else if (&option == app_.get_version_ptr() && line_.wants == CommandLine::Wants::run)
+		else if (option.name == "--version" && line_.wants == CommandLine::Wants::run)
 			line_.wants = CommandLine::Wants::version;
-		const auto name = name_of(option);
+		const auto& name = option.name;
 		if (value && value->empty())
 			throw error(fmt::format("{}: must not be empty", name));
-		if (value && count_[&option] &&
-			option.get_multi_option_policy() != CLI::MultiOptionPolicy::TakeAll)
+		const bool again = !given_.insert(&option).second;
+		if (value && again && !option.takes_several())
 			throw error(fmt::format("{} is given twice", name));
-		count_[&option]++;
 		options_.push_back(value ? fmt::format("{}={}", name, *value) : name);
 	}
 
-	bool is_help(const CLI::Option& option) const
+	const Option& find(const std::string& name, const std::string& typed) const
 	{
-		return &option == app_.get_help_ptr() ||
-			(line_.verb && &option == line_.verb->get_help_ptr());
-	}
-
-	const CLI::Option& find(const std::string& name, const std::string& typed) const
-	{
-		for (const auto* where : {line_.verb, &app_}) {
+		for (const auto* where : {line_.verb, &program_}) {
 			if (!where)
 				continue;
-			for (const auto* option : where->get_options()) {
-				if (typed[1] == '-' ? option->check_lname(name)
-						    : option->check_sname(name))
-					return *option;
+			for (const auto& option : where->options) {
+				if (typed[1] == '-' ? option.name == "--" + name
+						    : option.letter == name)
+					return option;
 			}
 		}
 		throw unknown(name, typed);
@@ -186,77 +171,77 @@ private:
 	Error unknown(const std::string& name, const std::string& typed) const
 	{
 		std::vector<std::string> known;
-		for (const auto* where : {line_.verb, &app_}) {
+		for (const auto* where : {line_.verb, &program_}) {
 			if (!where)
 				continue;
-			for (const auto* option : where->get_options()) {
-				if (!option->get_lnames().empty())
-					known.push_back("--" + option->get_lnames().front());
+			for (const auto& option : where->options) {
+				if (!option.is_word())
+					known.push_back(option.name);
 			}
 		}
 		const auto hint = typed[1] == '-' ? did_you_mean(typed, known) : "";
 		if (line_.verb)
-			return error(fmt::format("{} has no option {}", line_.verb->get_name(), typed),
-				hint);
-		for (const auto* verb : verbs_of(app_)) {
-			if (verb->get_option_no_throw("--" + name))
+			return error(
+				fmt::format("{} has no option {}", line_.verb->name, typed), hint);
+		for (const auto& verb : program_.verbs) {
+			const auto has_name = [&](const Option& option) {
+				return option.name == "--" + name;
+			};
+			if (std::ranges::any_of(verb.options, has_name))
 				return error(fmt::format("{} is an option of a command and comes "
 							 "behind it",
 						     typed),
-					fmt::format("{} {} {}; ", app_.get_name(),
-						verb->get_name(), typed));
+					fmt::format("{} {} {}; ", program_.name, verb.name, typed));
 		}
 		return error(fmt::format("there is no option {}", typed), hint);
 	}
 
 	void require_complete() const
 	{
-		if (!line_.verb && !verbs_of(app_).empty())
+		if (!line_.verb && !program_.verbs.empty())
 			throw error("no command is given");
-		const auto& verb = line_.verb ? *line_.verb : app_;
+		const auto& verb = line_.verb ? *line_.verb : program_;
 		require_words(verb);
-		for (const auto* option : verb.get_options()) {
-			if (option->get_required() && !given(*option))
-				throw error(fmt::format("{} needs {}{}", verb.get_name(),
-					name_of(*option),
-					takes_value(*option) ? "=" + option->get_type_name() : ""));
-			for (const auto* other : option->get_excludes()) {
-				if (given(*option) && given(*other))
-					throw error(fmt::format("{} and {} exclude each other",
-						name_of(*option), name_of(*other)));
-			}
+		for (const auto& option : verb.options) {
+			if (option.required && !given(option))
+				throw error(fmt::format("{} needs {}{}", verb.name, option.name,
+					option.takes_value() ? "=" + option.type : ""));
+			if (option.excluded && given(option) && given(*option.excluded))
+				throw error(fmt::format("{} and {} exclude each other", option.name,
+					option.excluded->name));
 		}
 	}
 
 	// A word goes to the first argument that has room for it.
-	void require_words(const CLI::App& verb) const
+	void require_words(const Syntax& verb) const
 	{
 		std::size_t room = 0;
-		for (const auto* option : verb.get_options()) {
-			if (!option->get_positional())
+		bool endless = false;
+		for (const auto& option : verb.options) {
+			if (!option.is_word())
 				continue;
-			if (option->get_required() && words_.size() <= room)
-				throw error(fmt::format(
-					"{} needs {}", verb.get_name(), name_of(*option)));
-			room += static_cast<std::size_t>(option->get_items_expected_max());
+			if (option.required && words_.size() <= room)
+				throw error(fmt::format("{} needs {}", verb.name, option.name));
+			room++;
+			endless |= option.takes_several();
 		}
-		if (words_.size() > room)
+		if (words_.size() > room && !endless)
 			throw error(room ? fmt::format("'{}' is one argument too many for {}",
-						   words_.at(room), verb.get_name())
+						   words_.at(room), verb.name)
 					 : fmt::format("{} takes no argument, and '{}' is one",
-						   verb.get_name(), words_.front()));
+						   verb.name, words_.front()));
 	}
 
-	bool given(const CLI::Option& option) const
+	bool given(const Option& option) const
 	{
-		return option.get_positional() ? !words_.empty() : count_.contains(&option);
+		return option.is_word() ? !words_.empty() : given_.contains(&option);
 	}
 
 	CommandLine finished()
 	{
 		auto& arguments = line_.arguments;
 		if (line_.verb)
-			arguments.push_back(line_.verb->get_name());
+			arguments.push_back(line_.verb->name);
 		arguments.insert(arguments.end(), options_.begin(), options_.end());
 		if (!words_.empty())
 			arguments.push_back("--");
@@ -264,13 +249,13 @@ private:
 		return std::move(line_);
 	}
 
-	const CLI::App& app_;
+	const Syntax& program_;
 	CommandLine line_;
 	Words::const_iterator next_;
 	bool words_only_ = false;
 	Words words_;
 	Words options_;
-	std::map<const CLI::Option*, int> count_;
+	std::set<const Option*> given_;
 };
 
 bool asks_for_help(const std::vector<std::string>& arguments)
@@ -282,23 +267,9 @@ bool asks_for_help(const std::vector<std::string>& arguments)
 
 } // namespace
 
-bool takes_value(const CLI::Option& option)
+CommandLine read_arguments(const Syntax& program, const std::vector<std::string>& arguments)
 {
-	return option.get_items_expected_max() > 0;
-}
-
-std::string name_of(const CLI::Option& option)
-{
-	if (!option.get_lnames().empty())
-		return "--" + option.get_lnames().front();
-	if (!option.get_snames().empty())
-		return "-" + option.get_snames().front();
-	return option.get_name(true);
-}
-
-CommandLine read_arguments(const CLI::App& app, const std::vector<std::string>& arguments)
-{
-	Reader reader(app);
+	Reader reader(program);
 	try {
 		return reader.read(arguments);
 	} catch (const Error&) {

@@ -5,11 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace CLI
-{
-class App;
-class Option;
-}
+#include <output/syntax.h>
 
 namespace iomemgrant
 {
@@ -20,21 +16,16 @@ struct CommandLine {
 
 	Wants wants = Wants::run;
 	/// The command that was named; null without one.
-	const CLI::App* verb = nullptr;
+	const Syntax* verb = nullptr;
 	/// For CLI11, in a form that leaves it nothing to guess: the verb, each option with its
 	/// value behind a '=', and the other words behind a "--".
 	std::vector<std::string> arguments;
 };
 
-/// Reads @arguments by what @app declares.  An option takes a value always or never, as the next
-/// word or behind a '='; a value that is empty or looks like an option is refused, and so is a
+/// Reads @arguments by what @program declares.  An option takes a value always or never, as the
+/// next word or behind a '='; a value that is empty or looks like an option is refused, and so is a
 /// word too many, an option given twice, and one that excludes another.  Throws Error usage.
-CommandLine read_arguments(const CLI::App& app, const std::vector<std::string>& arguments);
-
-/// Whether a value belongs to @option, in each place it is given.
-bool takes_value(const CLI::Option& option);
-/// "--label", or "-x" for an option without a long name, or "DOMAIN".
-std::string name_of(const CLI::Option& option);
+CommandLine read_arguments(const Syntax& program, const std::vector<std::string>& arguments);
 
 } // namespace iomemgrant
 

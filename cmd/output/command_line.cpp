@@ -9,12 +9,12 @@
 #include <iterator>
 #include <system_error>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <iomemgrant/closest.h>
 #include <output/arguments.h>
+#include <output/cli11.h>
 #include <output/help.h>
 
 namespace iomemgrant
@@ -39,24 +39,6 @@ bool wants_json(const std::vector<std::string>& arguments)
 	return false;
 }
 
-// To CLI11 "[a,b]" is two values for an option that may take any number of them.
-void take_words_literally(CLI::App& app, const CommandLine& line)
-{
-	const auto& arguments = line.arguments;
-	const auto words = std::find(arguments.begin(), arguments.end(), "--");
-	auto left = static_cast<int>(std::distance(words, arguments.end())) - 1;
-	for (auto* option : line.verb ? app.get_subcommand(line.verb->get_name())->get_options()
-				      : app.get_options()) {
-		option->allow_extra_args(false);
-		if (!option->get_positional() || left <= 0)
-			continue;
-		const int taken = option->get_items_expected_max() > 1 ? left : 1;
-		if (taken > 1)
-			option->expected(taken);
-		left -= taken;
-	}
-}
-
 // errno of the first write to stdout that failed: stdio remembers only that there was one.
 int stdout_error = 0;
 
@@ -75,69 +57,59 @@ OutputOptions GlobalOptions::output(bool is_terminal) const
 	};
 }
 
-void add_global_options(CLI::App& app, GlobalOptions& options)
+void add_global_options(Syntax& program, GlobalOptions& options)
 {
-	app.fallthrough();
-	app.require_subcommand(1);
-	app.set_version_flag("-V,--version", fmt::format("{} {}", app.get_name(), IOMEMGRANT_VERSION));
-	app.add_flag("-j,--json", options.json, "Print one JSON document instead of text");
-	app.add_flag("-p,--pretty", options.pretty, "Indent the JSON document");
-	app.add_option_function<std::string>(
-		   "--schema",
-		   [](const std::string& text) { (void)parse_choice("--schema", text, {"1"}); },
-		   "Major version of the JSON documents; there is 1")
-		->type_name("N");
-	app.add_flag("-n,--dry-run", options.dry_run, "Check and report, but change nothing");
-	app.add_flag("-q,--quiet", options.quiet, "Print only what was asked for");
-	app.add_flag("-v,--verbose", options.verbose, "Tell the steps on stderr (-vv: more)");
-	app.add_option_function<std::string>(
-		   "--color",
-		   [&options](const std::string& text) {
-			   options.colour =
-				   parse_choice("--color", text, {"auto", "always", "never"});
-		   },
-		   "auto, always or never")
-		->type_name("WHEN");
-	app.add_option_function<std::string>(
-		   "--timeout",
-		   [&options](const std::string& text) {
-			   options.timeout = parse_duration("--timeout", text);
-		   },
-		   "How long a guest or a change is waited for: seconds, or 500ms, 5m, 1h")
-		->type_name("SEC");
+	program.add_version_option();
+	program.add("-j,--json", &options.json, "Print one JSON document instead of text");
+	program.add("-p,--pretty", &options.pretty, "Indent the JSON document");
+	program.add(
+		"--schema=N",
+		[](const std::string& text) { (void)parse_choice("--schema", text, {"1"}); },
+		"Major version of the JSON documents; there is 1");
+	program.add("-n,--dry-run", &options.dry_run, "Check and report, but change nothing");
+	program.add("-q,--quiet", &options.quiet, "Print only what was asked for");
+	program.add("-v,--verbose", &options.verbose, "Tell the steps on stderr (-vv: more)");
+	program.add(
+		"--color=WHEN",
+		[&options](const std::string& text) {
+			options.colour = parse_choice("--color", text, {"auto", "always", "never"});
+		},
+		"auto, always or never");
+	program.add(
+		"--timeout=SEC",
+		[&options](const std::string& text) {
+			options.timeout = parse_duration("--timeout", text);
+		},
+		"How long a guest or a change is waited for: seconds, or 500ms, 5m, 1h");
 }
 
-std::optional<int> parse_command_line(CLI::App& app, const std::vector<std::string>& arguments,
-	const Output::Sink& out, const Output::Sink& err)
+std::optional<int> parse_command_line(const Syntax& program,
+	const std::vector<std::string>& arguments, const Output::Sink& out, const Output::Sink& err)
 {
 	const auto refused = [&](const Error& error) {
 		OutputOptions options;
 		options.json = wants_json(arguments);
-		return Output(app.get_name(), options, out, err).failure(error);
+		return Output(program.name, options, out, err).failure(error);
 	};
 	CommandLine line;
 	try {
-		line = read_arguments(app, arguments);
+		line = read_arguments(program, arguments);
 	} catch (const Error& error) {
 		return refused(error);
 	}
 	switch (line.wants) {
 	case CommandLine::Wants::help:
-		out(help_of(app, line.verb));
+		out(help_of(program, line.verb));
 		return 0;
 	case CommandLine::Wants::version:
-		out(fmt::format("{} {}\n", app.get_name(), IOMEMGRANT_VERSION));
+		out(fmt::format("{} {}\n", program.name, IOMEMGRANT_VERSION));
 		return 0;
 	case CommandLine::Wants::run:
 		break;
 	}
-	take_words_literally(app, line);
-	try {
-		// CLI11 takes the arguments as a stack.
-		app.parse(std::vector<std::string>(line.arguments.rbegin(), line.arguments.rend()));
-	} catch (const CLI::ParseError& error) {
-		return refused({kind::usage, error.what(), app.get_name() + " --help"});
-	}
+	store_values(program, line);
+	if (line.verb && line.verb->callback)
+		line.verb->callback();
 	return std::nullopt;
 }
 

@@ -9,11 +9,7 @@
 
 #include <output/duration.h>
 #include <output/output.h>
-
-namespace CLI
-{
-class App;
-}
+#include <output/syntax.h>
 
 namespace iomemgrant
 {
@@ -33,16 +29,17 @@ struct GlobalOptions {
 	OutputOptions output(bool is_terminal) const;
 };
 
-/// Declares the global options; call before the verbs are added, so that they inherit the
-/// fallthrough.
-void add_global_options(CLI::App& app, GlobalOptions& options);
+/// Declares the global options.
+void add_global_options(Syntax& program, GlobalOptions& options);
 
-/// Parses @arguments (without the program's name) as read_arguments() does and fills the options.
-/// Absent: go on and run the verb.  Otherwise help, the version or an error was printed and the value
-/// is the exit status.  With --json among the arguments a usage error is a JSON document as well.
-/// Throws what a callback throws of a value it cannot read.
-std::optional<int> parse_command_line(CLI::App& app, const std::vector<std::string>& arguments,
-	const Output::Sink& out, const Output::Sink& err);
+/// Parses @arguments (without the program's name) as read_arguments() does, fills the options and
+/// calls the callback of the verb.
+/// Absent: go on and run the verb.  Otherwise help, the version or an error was printed and the
+/// value is the exit status.  With --json among the arguments a usage error is a JSON document as
+/// well.  Throws what a callback throws of a value it cannot read.
+std::optional<int> parse_command_line(const Syntax& program,
+	const std::vector<std::string>& arguments, const Output::Sink& out,
+	const Output::Sink& err);
 
 /// @text if it is one of @choices.  Throws Error usage naming @option and the choices.
 std::string parse_choice(const std::string& option, const std::string& text,

@@ -6,10 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
-
-#include <output/arguments.h>
 
 namespace iomemgrant
 {
@@ -62,87 +59,81 @@ std::string section(std::string_view title, const std::vector<Entry>& entries)
 	return text;
 }
 
-std::string term_of(const CLI::Option& option)
+std::string term_of(const Option& option)
 {
-	std::string term;
-	for (const auto& name : option.get_snames())
-		term += fmt::format("-{}, ", name);
-	term += name_of(option);
-	return takes_value(option) ? fmt::format("{}={}", term, option.get_type_name()) : term;
+	auto term = option.letter.empty() ? "" : fmt::format("-{}, ", option.letter);
+	term += option.name;
+	return option.takes_value() ? fmt::format("{}={}", term, option.type) : term;
 }
 
-std::vector<Entry> options_of(const CLI::App& app, const CLI::App* verb)
+std::vector<Entry> options_of(const Syntax& program, const Syntax* verb)
 {
 	std::vector<Entry> entries;
-	const auto& where = verb ? *verb : app;
-	for (const auto* option : where.get_options()) {
+	for (const auto& option : (verb ? *verb : program).options) {
 		// Every verb has --help, so it is told once, with the global options.
-		if (!option->get_positional() && !(verb && option == verb->get_help_ptr()))
-			entries.emplace_back(term_of(*option), option->get_description());
+		if (!option.is_word() && !(verb && option.name == "--help"))
+			entries.emplace_back(term_of(option), option.help);
 	}
 	return entries;
 }
 
-bool takes_several(const CLI::Option& positional)
-{
-	return positional.get_items_expected_max() > 1;
-}
-
-std::vector<Entry> arguments_of(const CLI::App& verb)
+std::vector<Entry> arguments_of(const Syntax& verb)
 {
 	std::vector<Entry> entries;
-	for (const auto* option : verb.get_options()) {
-		if (option->get_positional())
-			entries.emplace_back(name_of(*option), option->get_description());
+	for (const auto& option : verb.options) {
+		if (option.is_word())
+			entries.emplace_back(option.name, option.help);
 	}
 	return entries;
 }
 
-std::string usage_of(const CLI::App& app, const CLI::App& verb)
+std::string usage_of(const Syntax& program, const Syntax& verb)
 {
-	auto text = fmt::format("Usage: {} {}", app.get_name(), verb.get_name());
-	for (const auto* option : verb.get_options()) {
-		if (!option->get_positional())
+	auto text = fmt::format("Usage: {} {}", program.name, verb.name);
+	for (const auto& option : verb.options) {
+		if (!option.is_word())
 			continue;
-		const auto several = takes_several(*option) ? "..." : "";
-		text += option->get_required() ? fmt::format(" {}{}", name_of(*option), several)
-					       : fmt::format(" [{}{}]", name_of(*option), several);
+		const auto several = option.takes_several() ? "..." : "";
+		text += option.required ? fmt::format(" {}{}", option.name, several)
+					: fmt::format(" [{}{}]", option.name, several);
 	}
-	for (const auto* option : verb.get_options()) {
-		if (!option->get_positional() && option->get_required())
-			text += fmt::format(" {}", term_of(*option));
+	for (const auto& option : verb.options) {
+		if (!option.is_word() && option.required)
+			text += fmt::format(" {}", term_of(option));
 	}
 	return text + " [OPTION]...\n";
 }
 
-std::string footer_of(const CLI::App& app)
+std::string footer_of(const Syntax& syntax)
 {
-	return app.get_footer().empty() ? "" : "\n" + app.get_footer();
+	return syntax.footer.empty() ? "" : "\n" + syntax.footer;
 }
 
-std::string global_options(const CLI::App& app)
+std::string global_options(const Syntax& program)
 {
-	return section("Global options, before or behind the command", options_of(app, nullptr));
+	return section(
+		"Global options, before or behind the command", options_of(program, nullptr));
 }
 
 } // namespace
 
-std::string help_of(const CLI::App& app, const CLI::App* verb)
+std::string help_of(const Syntax& program, const Syntax* verb)
 {
 	if (verb)
-		return usage_of(app, *verb) + "\n" + wrapped(verb->get_description(), 0) + "\n" +
-			section("Arguments", arguments_of(*verb)) +
-			section("Options", options_of(app, verb)) + global_options(app) +
-			footer_of(*verb);
-	const auto verbs = app.get_subcommands([](const CLI::App*) { return true; });
+		return usage_of(program, *verb) + "\n" + wrapped(verb->description, 0) + "\n" +
+		       section("Arguments", arguments_of(*verb)) +
+		       section("Options", options_of(program, verb)) + global_options(program) +
+		       footer_of(*verb);
+	const auto& verbs = program.verbs;
 	std::vector<Entry> commands;
-	for (const auto* each : verbs)
-		commands.emplace_back(each->get_name(), each->get_description());
-	return fmt::format("Usage: {}{} [OPTION]...\n\n", app.get_name(),
+	for (const auto& each : verbs)
+		commands.emplace_back(each.name, each.description);
+	return fmt::format("Usage: {}{} [OPTION]...\n\n", program.name,
 		       verbs.empty() ? "" : " COMMAND [ARGUMENT]...") +
-		wrapped(app.get_description(), 0) + "\n" + section("Commands", commands) +
-		(verbs.empty() ? section("Options", options_of(app, nullptr)) : global_options(app)) +
-		footer_of(app);
+	       wrapped(program.description, 0) + "\n" + section("Commands", commands) +
+	       (verbs.empty() ? section("Options", options_of(program, nullptr))
+			      : global_options(program)) +
+	       footer_of(program);
 }
 
 } // namespace iomemgrant

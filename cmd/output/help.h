@@ -4,18 +4,14 @@
 
 #include <string>
 
-namespace CLI
-{
-class App;
-}
+#include <output/syntax.h>
 
 namespace iomemgrant
 {
 
 /// The help of @verb, or of the whole program if that is null: usage, arguments, options and the
-/// footer, which holds the examples.  No line has more than 80 columns; the text is the same
-/// with every version of CLI11.
-std::string help_of(const CLI::App& app, const CLI::App* verb);
+/// footer, which holds the examples.  No line has more than 80 columns.
+std::string help_of(const Syntax& program, const Syntax* verb);
 
 } // namespace iomemgrant
 

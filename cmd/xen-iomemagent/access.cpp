@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "access.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <iomemgrant/byte_size.h>
@@ -10,13 +9,13 @@
 namespace iomemgrant::agent
 {
 
-void add_width_option(CLI::App& verb, std::string& bits)
+void add_width_option(Syntax& verb, std::string& bits)
 {
-	verb.add_option("-w,--width", bits,
+	verb.add("-w,--width=BITS", &bits,
 		    bits.empty() ? "Bits of the access: 8, 16, 32 or 64"
-				 : fmt::format("Bits of one access: 8, 16, 32 or 64; without it {}", bits))
-		->required(bits.empty())
-		->type_name("BITS");
+				 : fmt::format("Bits of one access: 8, 16, 32 or 64; without it {}",
+					   bits))
+		.required = bits.empty();
 }
 
 Width parse_width(const std::string& bits)

@@ -7,9 +7,9 @@
 
 #include "mapping.h"
 
-namespace CLI
+namespace iomemgrant
 {
-class App;
+struct Syntax;
 }
 
 namespace iomemgrant::agent
@@ -18,7 +18,7 @@ namespace iomemgrant::agent
 // What `read`, `write` and `dump` have in common.
 
 /// Declares --width on @verb.
-void add_width_option(CLI::App& verb, std::string& bits);
+void add_width_option(Syntax& verb, std::string& bits);
 
 /// Reads the value of --width; throws Error usage.
 Width parse_width(const std::string& bits);

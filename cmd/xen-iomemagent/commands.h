@@ -10,11 +10,6 @@
 
 #include "mapped_grant.h"
 
-namespace CLI
-{
-class App;
-}
-
 namespace iomemgrant::agent
 {
 
@@ -39,18 +34,18 @@ struct Context {
 using Verb = std::function<int(Context&)>;
 
 // Each declares one verb and touches nothing else.
-void add_list(CLI::App& app, Verb& chosen);
-void add_show(CLI::App& app, Verb& chosen);
-void add_wait(CLI::App& app, Verb& chosen);
-void add_read(CLI::App& app, Verb& chosen);
-void add_write(CLI::App& app, Verb& chosen);
-void add_dump(CLI::App& app, Verb& chosen);
-void add_map(CLI::App& app, Verb& chosen);
-void add_doctor(CLI::App& app, Verb& chosen);
-void add_version(CLI::App& app, Verb& chosen);
+void add_list(Syntax& program, Verb& chosen);
+void add_show(Syntax& program, Verb& chosen);
+void add_wait(Syntax& program, Verb& chosen);
+void add_read(Syntax& program, Verb& chosen);
+void add_write(Syntax& program, Verb& chosen);
+void add_dump(Syntax& program, Verb& chosen);
+void add_map(Syntax& program, Verb& chosen);
+void add_doctor(Syntax& program, Verb& chosen);
+void add_version(Syntax& program, Verb& chosen);
 
 /// All of them.
-void add_commands(CLI::App& app, Verb& chosen);
+void add_commands(Syntax& program, Verb& chosen);
 
 /// The whole program except for the process around it: @arguments are without the program's name.
 int run(const std::vector<std::string>& arguments, const World& world, const Output::Sink& out,

@@ -6,7 +6,6 @@
 #include <iterator>
 #include <set>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -228,10 +227,10 @@ int run_doctor(Context& context)
 
 } // namespace
 
-void add_doctor(CLI::App& app, Verb& chosen)
+void add_doctor(Syntax& program, Verb& chosen)
 {
-	auto* verb = app.add_subcommand("doctor", "Check that this guest can map grants");
-	verb->callback([&chosen] { chosen = run_doctor; });
+	auto& verb = program.add_verb("doctor", "Check that this guest can map grants");
+	verb.callback = [&chosen] { chosen = run_doctor; };
 }
 
 } // namespace iomemgrant::agent

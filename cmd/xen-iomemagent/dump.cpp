@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "commands.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -57,20 +56,20 @@ int run_dump(const DumpOptions& options, Context& context)
 
 } // namespace
 
-void add_dump(CLI::App& app, Verb& chosen)
+void add_dump(Syntax& program, Verb& chosen)
 {
 	auto options = std::make_shared<DumpOptions>();
-	auto* verb = app.add_subcommand("dump", "Print a range of registers, 16 bytes a line");
-	verb->add_option("GRANT", options->grant, grant_name_help)->required();
-	verb->add_option("OFF", options->offset, "Byte offset in the grant")->required();
-	verb->add_option("LEN", options->length, "How many bytes")->required();
-	add_width_option(*verb, options->width);
-	verb->footer("Examples:\n"
-		     "  xen-iomemagent dump nic-doorbell 0 256\n"
-		     "  xen-iomemagent dump g17 0x1000 4K --width=8\n");
-	verb->callback([options, &chosen] {
+	auto& verb = program.add_verb("dump", "Print a range of registers, 16 bytes a line");
+	verb.add("GRANT", &options->grant, grant_name_help).required = true;
+	verb.add("OFF", &options->offset, "Byte offset in the grant").required = true;
+	verb.add("LEN", &options->length, "How many bytes").required = true;
+	add_width_option(verb, options->width);
+	verb.footer = "Examples:\n"
+		      "  xen-iomemagent dump nic-doorbell 0 256\n"
+		      "  xen-iomemagent dump g17 0x1000 4K --width=8\n";
+	verb.callback = [options, &chosen] {
 		chosen = [options](Context& context) { return run_dump(*options, context); };
-	});
+	};
 }
 
 } // namespace iomemgrant::agent

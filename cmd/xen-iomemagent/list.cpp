@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "commands.h"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "render.h"
@@ -44,21 +43,20 @@ int run_list(const ListOptions& options, Context& context)
 
 } // namespace
 
-void add_list(CLI::App& app, Verb& chosen)
+void add_list(Syntax& program, Verb& chosen)
 {
 	auto options = std::make_shared<ListOptions>();
-	auto* verb = app.add_subcommand("list", "List the grants this guest has mapped");
-	verb->alias("ls");
-	verb->add_option("-o,--columns", options->columns,
-		    "Columns to print, separated by commas: " + column_names())
-		->type_name("COLS");
-	verb->add_flag("--no-legend", options->no_legend, "Print no header");
-	verb->footer("Examples:\n"
-		     "  xen-iomemagent list\n"
-		     "  xen-iomemagent list -o id,label,node --no-legend\n");
-	verb->callback([options, &chosen] {
+	auto& verb = program.add_verb("list", "List the grants this guest has mapped");
+	verb.alias = "ls";
+	verb.add("-o,--columns=COLS", &options->columns,
+		"Columns to print, separated by commas: " + column_names());
+	verb.add("--no-legend", &options->no_legend, "Print no header");
+	verb.footer = "Examples:\n"
+		      "  xen-iomemagent list\n"
+		      "  xen-iomemagent list -o id,label,node --no-legend\n";
+	verb.callback = [options, &chosen] {
 		chosen = [options](Context& context) { return run_list(*options, context); };
-	});
+	};
 }
 
 } // namespace iomemgrant::agent

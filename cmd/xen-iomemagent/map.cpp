@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "mapping.h"
@@ -71,21 +70,21 @@ int run_map(const MapOptions& options, Context& context)
 
 } // namespace
 
-void add_map(CLI::App& app, Verb& chosen)
+void add_map(Syntax& program, Verb& chosen)
 {
 	auto options = std::make_shared<MapOptions>();
-	auto* verb = app.add_subcommand("map", "Run a command with a grant's node open");
-	verb->add_option("GRANT", options->grant, grant_name_help)->required();
-	verb->add_flag("--read-only", options->read_only, "Open the node for reading only");
-	verb->add_flag("--exec", options->exec, "What to run follows; after -- if it has options")
-		->required();
-	verb->add_option("COMMAND", options->command, "The command and its arguments")->required();
-	verb->footer("Examples:\n"
-		     "  xen-iomemagent map nic-doorbell --exec my-driver\n"
-		     "  xen-iomemagent map g17 --read-only --exec -- logger -t nic\n");
-	verb->callback([options, &chosen] {
+	auto& verb = program.add_verb("map", "Run a command with a grant's node open");
+	verb.add("GRANT", &options->grant, grant_name_help).required = true;
+	verb.add("--read-only", &options->read_only, "Open the node for reading only");
+	verb.add("--exec", &options->exec, "What to run follows; after -- if it has options")
+		.required = true;
+	verb.add("COMMAND", &options->command, "The command and its arguments").required = true;
+	verb.footer = "Examples:\n"
+		      "  xen-iomemagent map nic-doorbell --exec my-driver\n"
+		      "  xen-iomemagent map g17 --read-only --exec -- logger -t nic\n";
+	verb.callback = [options, &chosen] {
 		chosen = [options](Context& context) { return run_map(*options, context); };
-	});
+	};
 }
 
 } // namespace iomemgrant::agent

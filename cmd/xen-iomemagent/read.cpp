@@ -4,7 +4,6 @@
 #include <charconv>
 #include <limits>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -58,22 +57,21 @@ int run_read(const ReadOptions& options, Context& context)
 
 } // namespace
 
-void add_read(CLI::App& app, Verb& chosen)
+void add_read(Syntax& program, Verb& chosen)
 {
 	auto options = std::make_shared<ReadOptions>();
-	auto* verb = app.add_subcommand("read", "Read registers, each with a single access");
-	verb->add_option("GRANT", options->grant, grant_name_help)->required();
-	verb->add_option("OFF", options->offset, "Byte offset in the grant")->required();
-	add_width_option(*verb, options->width);
-	verb->add_option("-c,--count", options->count,
-		    "How many registers, one behind the other; without it 1")
-		->type_name("N");
-	verb->footer("Examples:\n"
-		     "  xen-iomemagent read nic-doorbell 0x10\n"
-		     "  xen-iomemagent read g17 4K --width=16 --count=8\n");
-	verb->callback([options, &chosen] {
+	auto& verb = program.add_verb("read", "Read registers, each with a single access");
+	verb.add("GRANT", &options->grant, grant_name_help).required = true;
+	verb.add("OFF", &options->offset, "Byte offset in the grant").required = true;
+	add_width_option(verb, options->width);
+	verb.add("-c,--count=N", &options->count,
+		"How many registers, one behind the other; without it 1");
+	verb.footer = "Examples:\n"
+		      "  xen-iomemagent read nic-doorbell 0x10\n"
+		      "  xen-iomemagent read g17 4K --width=16 --count=8\n";
+	verb.callback = [options, &chosen] {
 		chosen = [options](Context& context) { return run_read(*options, context); };
-	});
+	};
 }
 
 } // namespace iomemgrant::agent

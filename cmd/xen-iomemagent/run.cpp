@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "commands.h"
 
-#include <CLI/CLI.hpp>
-
 namespace iomemgrant::agent
 {
 
@@ -18,37 +16,36 @@ constexpr auto footer = "Examples:\n"
 
 } // namespace
 
-void add_commands(CLI::App& app, Verb& chosen)
+void add_commands(Syntax& program, Verb& chosen)
 {
-	add_list(app, chosen);
-	add_show(app, chosen);
-	add_wait(app, chosen);
-	add_read(app, chosen);
-	add_write(app, chosen);
-	add_dump(app, chosen);
-	add_map(app, chosen);
-	add_doctor(app, chosen);
-	add_version(app, chosen);
+	add_list(program, chosen);
+	add_show(program, chosen);
+	add_wait(program, chosen);
+	add_read(program, chosen);
+	add_write(program, chosen);
+	add_dump(program, chosen);
+	add_map(program, chosen);
+	add_doctor(program, chosen);
+	add_version(program, chosen);
 }
 
 int run(const std::vector<std::string>& arguments, const World& world, const Output::Sink& out,
 	const Output::Sink& err, bool is_terminal)
 {
-	CLI::App app("Use device memory that another domain granted to this guest",
-		"xen-iomemagent");
+	Syntax program(
+		"xen-iomemagent", "Use device memory that another domain granted to this guest");
 	GlobalOptions globals;
 	Verb chosen;
 
-	add_global_options(app, globals);
-	add_commands(app, chosen);
-	// Last, or the verbs would inherit it.
-	app.footer(footer);
+	add_global_options(program, globals);
+	add_commands(program, chosen);
+	program.footer = footer;
 
 	const auto output = [&] {
-		return Output(app.get_name(), globals.output(is_terminal), out, err);
+		return Output(program.name, globals.output(is_terminal), out, err);
 	};
 	try {
-		if (const auto status = parse_command_line(app, arguments, out, err))
+		if (const auto status = parse_command_line(program, arguments, out, err))
 			return *status;
 		auto talk = output();
 		Context context{globals, world, talk};

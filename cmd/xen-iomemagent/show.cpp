@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "commands.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -31,17 +30,17 @@ int run_show(const std::string& name, Context& context)
 
 } // namespace
 
-void add_show(CLI::App& app, Verb& chosen)
+void add_show(Syntax& program, Verb& chosen)
 {
 	auto name = std::make_shared<std::string>();
-	auto* verb = app.add_subcommand("show", "Show everything about one grant");
-	verb->add_option("GRANT", *name, grant_name_help)->required();
-	verb->footer("Examples:\n"
-		     "  xen-iomemagent show g17\n"
-		     "  xen-iomemagent --json show nic-doorbell\n");
-	verb->callback([name, &chosen] {
+	auto& verb = program.add_verb("show", "Show everything about one grant");
+	verb.add("GRANT", name.get(), grant_name_help).required = true;
+	verb.footer = "Examples:\n"
+		      "  xen-iomemagent show g17\n"
+		      "  xen-iomemagent --json show nic-doorbell\n";
+	verb.callback = [name, &chosen] {
 		chosen = [name](Context& context) { return run_show(*name, context); };
-	});
+	};
 }
 
 } // namespace iomemgrant::agent

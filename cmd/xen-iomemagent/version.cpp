@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "commands.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -25,10 +24,10 @@ int run_version(Context& context)
 
 } // namespace
 
-void add_version(CLI::App& app, Verb& chosen)
+void add_version(Syntax& program, Verb& chosen)
 {
-	auto* verb = app.add_subcommand("version", "Print the version");
-	verb->callback([&chosen] { chosen = run_version; });
+	auto& verb = program.add_verb("version", "Print the version");
+	verb.callback = [&chosen] { chosen = run_version; };
 }
 
 } // namespace iomemgrant::agent

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -76,24 +75,19 @@ int run_wait(const WaitOptions& options, Context& context)
 
 } // namespace
 
-void add_wait(CLI::App& app, Verb& chosen)
+void add_wait(Syntax& program, Verb& chosen)
 {
 	auto options = std::make_shared<WaitOptions>();
-	auto* verb = app.add_subcommand(
-		"wait", "Wait until a grant is mapped, at most 10 s or --timeout, and print its node");
-	auto* grant = verb->add_option("GRANT", options->grant, grant_name_help);
-	verb->add_option("--label", options->label, "Label of the grant")
-		->type_name("NAME")
-		->excludes(grant);
-	verb->footer("Examples:\n"
-		     "  xen-iomemagent wait nic-doorbell --timeout=1min\n"
-		     "  node=$(xen-iomemagent wait --label=nic-doorbell)\n");
-	verb->callback([options, grant, &chosen] {
-		// What is empty CLI11 leaves absent, and without a name any grant would do.
-		if (grant->count() && !options->grant)
-			options->grant.emplace();
+	auto& verb = program.add_verb("wait",
+		"Wait until a grant is mapped, at most 10 s or --timeout, and print its node");
+	auto& grant = verb.add("GRANT", &options->grant, grant_name_help);
+	verb.add("--label=NAME", &options->label, "Label of the grant").excludes(grant);
+	verb.footer = "Examples:\n"
+		      "  xen-iomemagent wait nic-doorbell --timeout=1min\n"
+		      "  node=$(xen-iomemagent wait --label=nic-doorbell)\n";
+	verb.callback = [options, &chosen] {
 		chosen = [options](Context& context) { return run_wait(*options, context); };
-	});
+	};
 }
 
 } // namespace iomemgrant::agent

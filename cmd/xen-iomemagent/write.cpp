@@ -3,7 +3,6 @@
 
 #include <charconv>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -78,21 +77,21 @@ int run_write(const WriteOptions& options, Context& context)
 
 } // namespace
 
-void add_write(CLI::App& app, Verb& chosen)
+void add_write(Syntax& program, Verb& chosen)
 {
 	auto options = std::make_shared<WriteOptions>();
-	auto* verb = app.add_subcommand("write", "Write one register with a single access");
-	verb->add_option("GRANT", options->grant, grant_name_help)->required();
-	verb->add_option("OFF", options->offset, "Byte offset in the grant")->required();
-	verb->add_option("VALUE", options->value, "Decimal, or hexadecimal with 0x")->required();
-	add_width_option(*verb, options->width);
-	verb->add_flag("--yes", options->yes, "Do it: this changes a real device");
-	verb->footer("Examples:\n"
-		     "  xen-iomemagent write nic-doorbell 0x10 1 --width=32 --yes\n"
-		     "  xen-iomemagent --dry-run write g17 0x10 0xff --width=8\n");
-	verb->callback([options, &chosen] {
+	auto& verb = program.add_verb("write", "Write one register with a single access");
+	verb.add("GRANT", &options->grant, grant_name_help).required = true;
+	verb.add("OFF", &options->offset, "Byte offset in the grant").required = true;
+	verb.add("VALUE", &options->value, "Decimal, or hexadecimal with 0x").required = true;
+	add_width_option(verb, options->width);
+	verb.add("--yes", &options->yes, "Do it: this changes a real device");
+	verb.footer = "Examples:\n"
+		      "  xen-iomemagent write nic-doorbell 0x10 1 --width=32 --yes\n"
+		      "  xen-iomemagent --dry-run write g17 0x10 0xff --width=8\n";
+	verb.callback = [options, &chosen] {
 		chosen = [options](Context& context) { return run_write(*options, context); };
-	});
+	};
 }
 
 } // namespace iomemgrant::agent

@@ -3,7 +3,6 @@
 #include <functional>
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -201,20 +200,20 @@ int run_bars(const BarsCommand& command, Machine& machine, Output& output)
 
 } // namespace
 
-void add_bars(CLI::App& app, Command& command)
+void add_bars(Syntax& program, Command& command)
 {
 	auto text = std::make_shared<BarsText>();
-	auto* verb = app.add_subcommand("bars", "Show what of which device can be granted");
-	verb->add_option("BDF", text->devices, "[DDDD:]BB:SS.F; without any, all devices");
-	verb->add_flag("--all", text->all, "Also devices and BARs without memory");
-	verb->footer("Examples:\n"
-		     "  xen-iomemgrant bars\n"
-		     "  xen-iomemgrant bars 03:00.0 --all\n");
-	verb->callback([text, &command] {
+	auto& verb = program.add_verb("bars", "Show what of which device can be granted");
+	verb.add("BDF", &text->devices, "[DDDD:]BB:SS.F; without any, all devices");
+	verb.add("--all", &text->all, "Also devices and BARs without memory");
+	verb.footer = "Examples:\n"
+		      "  xen-iomemgrant bars\n"
+		      "  xen-iomemgrant bars 03:00.0 --all\n";
+	verb.callback = [text, &command] {
 		command.run = [parsed = parse(*text)](Machine& machine, Output& output) {
 			return run_bars(parsed, machine, output);
 		};
-	});
+	};
 }
 
 } // namespace iomemgrant

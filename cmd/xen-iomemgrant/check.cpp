@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
@@ -98,21 +97,20 @@ int run_check(const GrantArguments& arguments, Machine& machine, Output& output)
 
 } // namespace
 
-void add_check(CLI::App& app, Command& command)
+void add_check(Syntax& program, Command& command)
 {
 	auto text = std::make_shared<GrantText>();
-	auto* verb =
-		app.add_subcommand("check", "Say what speaks against a grant, changing nothing");
-	add_grant_arguments(*verb, *text);
-	verb->footer("Examples:\n"
-		     "  xen-iomemgrant check web1 03:00.0/2@16K+8K\n"
-		     "  xen-iomemgrant check web1 03:00.0/0 03:00.0/2 --allow=driver-bound\n");
-	verb->callback([text, &command] {
+	auto& verb = program.add_verb("check", "Say what speaks against a grant, changing nothing");
+	add_grant_arguments(verb, *text);
+	verb.footer = "Examples:\n"
+		      "  xen-iomemgrant check web1 03:00.0/2@16K+8K\n"
+		      "  xen-iomemgrant check web1 03:00.0/0 03:00.0/2 --allow=driver-bound\n";
+	verb.callback = [text, &command] {
 		command.run = [parsed = parse_grant_arguments(*text, command.globals)](
 				      Machine& machine, Output& output) {
 			return run_check(parsed, machine, output);
 		};
-	});
+	};
 }
 
 } // namespace iomemgrant

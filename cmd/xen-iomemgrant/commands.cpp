@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "commands.h"
 
-#include <CLI/CLI.hpp>
-
 namespace iomemgrant
 {
 
@@ -19,39 +17,37 @@ constexpr auto footer = "Examples:\n"
 
 } // namespace
 
-void add_commands(CLI::App& app, Command& command)
+void add_commands(Syntax& program, Command& command)
 {
-	add_grant(app, command);
-	add_revoke(app, command);
-	add_list(app, command);
-	add_show(app, command);
-	add_doctor(app, command);
-	add_bars(app, command);
-	add_check(app, command);
-	add_gc(app, command);
-	add_limits(app, command);
-	add_wait(app, command);
-	add_monitor(app, command);
-	add_version(app, command);
+	add_grant(program, command);
+	add_revoke(program, command);
+	add_list(program, command);
+	add_show(program, command);
+	add_doctor(program, command);
+	add_bars(program, command);
+	add_check(program, command);
+	add_gc(program, command);
+	add_limits(program, command);
+	add_wait(program, command);
+	add_monitor(program, command);
+	add_version(program, command);
 }
 
 int run_command_line(const std::vector<std::string>& arguments, Machine& machine,
 	const Output::Sink& out, const Output::Sink& err, bool is_terminal)
 {
-	CLI::App app("Let a running guest use part of a PCI BAR", "xen-iomemgrant");
+	Syntax program("xen-iomemgrant", "Let a running guest use part of a PCI BAR");
 	Command command;
-	add_global_options(app, command.globals);
-	app.add_option("--config", command.config,
-		   "Policy file, besides /etc/xen/iomemgrant.toml")
-		->type_name("FILE");
-	add_commands(app, command);
-	// Last, or the verbs would inherit it.
-	app.footer(footer);
+	add_global_options(program, command.globals);
+	program.add(
+		"--config=FILE", &command.config, "Policy file, besides /etc/xen/iomemgrant.toml");
+	add_commands(program, command);
+	program.footer = footer;
 	const auto output = [&] {
-		return Output(app.get_name(), command.globals.output(is_terminal), out, err);
+		return Output(program.name, command.globals.output(is_terminal), out, err);
 	};
 	try {
-		if (const auto finished = parse_command_line(app, arguments, out, err))
+		if (const auto finished = parse_command_line(program, arguments, out, err))
 			return *finished;
 		if (!command.config.empty())
 			machine.add_policy_file(command.config);

@@ -9,11 +9,6 @@
 
 #include "machine.h"
 
-namespace CLI
-{
-class App;
-}
-
 namespace iomemgrant
 {
 
@@ -28,21 +23,21 @@ struct Command {
 };
 
 // Each declares one verb.
-void add_bars(CLI::App& app, Command& command);
-void add_check(CLI::App& app, Command& command);
-void add_grant(CLI::App& app, Command& command);
-void add_revoke(CLI::App& app, Command& command);
-void add_limits(CLI::App& app, Command& command);
-void add_list(CLI::App& app, Command& command);
-void add_show(CLI::App& app, Command& command);
-void add_doctor(CLI::App& app, Command& command);
-void add_gc(CLI::App& app, Command& command);
-void add_monitor(CLI::App& app, Command& command);
-void add_wait(CLI::App& app, Command& command);
-void add_version(CLI::App& app, Command& command);
+void add_bars(Syntax& program, Command& command);
+void add_check(Syntax& program, Command& command);
+void add_grant(Syntax& program, Command& command);
+void add_revoke(Syntax& program, Command& command);
+void add_limits(Syntax& program, Command& command);
+void add_list(Syntax& program, Command& command);
+void add_show(Syntax& program, Command& command);
+void add_doctor(Syntax& program, Command& command);
+void add_gc(Syntax& program, Command& command);
+void add_monitor(Syntax& program, Command& command);
+void add_wait(Syntax& program, Command& command);
+void add_version(Syntax& program, Command& command);
 
 /// All of them.
-void add_commands(CLI::App& app, Command& command);
+void add_commands(Syntax& program, Command& command);
 
 /// The whole program but for opening the machine: parses @arguments, runs the verb on @machine
 /// and reports.  Returns the exit status.

@@ -4,7 +4,6 @@
 #include <string_view>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
@@ -255,11 +254,11 @@ int run_doctor(Machine& machine, Output& output)
 
 } // namespace
 
-void add_doctor(CLI::App& app, Command& command)
+void add_doctor(Syntax& program, Command& command)
 {
-	app.add_subcommand("doctor", "Check this machine layer by layer")->callback([&command] {
+	program.add_verb("doctor", "Check this machine layer by layer").callback = [&command] {
 		command.run = run_doctor;
-	});
+	};
 }
 
 } // namespace iomemgrant

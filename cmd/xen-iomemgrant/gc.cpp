@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -120,15 +119,15 @@ int run_gc(bool dry_run, Machine& machine, Output& output)
 
 } // namespace
 
-void add_gc(CLI::App& app, Command& command)
+void add_gc(Syntax& program, Command& command)
 {
-	auto* verb = app.add_subcommand("gc", "Remove what dead guests and commands left behind");
-	verb->callback([&command] {
+	auto& verb = program.add_verb("gc", "Remove what dead guests and commands left behind");
+	verb.callback = [&command] {
 		command.run = [dry_run = &command.globals.dry_run](
 				      Machine& machine, Output& output) {
 			return run_gc(*dry_run, machine, output);
 		};
-	});
+	};
 }
 
 } // namespace iomemgrant

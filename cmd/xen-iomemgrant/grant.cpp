@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -66,21 +65,21 @@ int run_grant(const GrantArguments& command, Machine& machine, Output& output)
 
 } // namespace
 
-void add_grant(CLI::App& app, Command& command)
+void add_grant(Syntax& program, Command& command)
 {
 	auto text = std::make_shared<GrantText>();
-	auto* verb = app.add_subcommand("grant", "Give regions of BARs to a running guest");
-	add_grant_arguments(*verb, *text);
-	verb->footer("Examples:\n"
-		     "  xen-iomemgrant grant web1 03:00.0/2@16K+8K --label=nic-doorbell\n"
-		     "  xen-iomemgrant grant web1 03:00.0/0 --no-wait\n"
-		     "  xen-iomemgrant --dry-run grant web1 03:00.0/2 --allow=driver-bound\n");
-	verb->callback([text, &command] {
+	auto& verb = program.add_verb("grant", "Give regions of BARs to a running guest");
+	add_grant_arguments(verb, *text);
+	verb.footer = "Examples:\n"
+		      "  xen-iomemgrant grant web1 03:00.0/2@16K+8K --label=nic-doorbell\n"
+		      "  xen-iomemgrant grant web1 03:00.0/0 --no-wait\n"
+		      "  xen-iomemgrant --dry-run grant web1 03:00.0/2 --allow=driver-bound\n";
+	verb.callback = [text, &command] {
 		command.run = [parsed = parse_grant_arguments(*text, command.globals)](
 				      Machine& machine, Output& output) {
 			return run_grant(parsed, machine, output);
 		};
-	});
+	};
 }
 
 } // namespace iomemgrant

@@ -1,37 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "grant_arguments.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 namespace iomemgrant
 {
 
-void add_grant_arguments(CLI::App& verb, GrantText& text)
+void add_grant_arguments(Syntax& verb, GrantText& text)
 {
-	verb.add_option("DOMAIN", text.domain, "NAME, DOMID, UUID, or name:, id:, uuid:")
-		->required();
-	verb.add_option("REGION", text.regions, "BDF/BAR[@OFF[+LEN]], for example 03:00.0/2@16K+8K")
-		->required();
-	verb.add_option("--label", text.label, "Name of the device node in the guest")
-		->type_name("NAME");
-	verb.add_option("--cache", text.cache, "uc, uncached (default), or wc, write-combining")
-		->type_name("TYPE");
-	verb.add_option("--allow", text.allow,
-		    fmt::format("Override safety checks by name: {}",
-			    fmt::join(AllowSet::all().names(), ", ")))
-		->type_name("CLASS[,CLASS]")
-		->expected(1)
-		->take_all()
-		->allow_extra_args(false);
-	verb.add_option("--method", text.method, "grant (default)")
-		->type_name("METHOD");
-	verb.add_flag("--read-only", text.read_only, "Refused: Xen has no such grant yet");
-	auto* wait = verb.add_option(
-		"--wait", text.wait, "How long the guest may take to map; without it 10 s");
-	wait->type_name("SEC");
-	verb.add_flag("--no-wait", text.no_wait, "Leave the offer open")->excludes(wait);
+	verb.add("DOMAIN", &text.domain, "NAME, DOMID, UUID, or name:, id:, uuid:").required = true;
+	verb.add("REGION", &text.regions, "BDF/BAR[@OFF[+LEN]], for example 03:00.0/2@16K+8K")
+		.required = true;
+	verb.add("--label=NAME", &text.label, "Name of the device node in the guest");
+	verb.add("--cache=TYPE", &text.cache, "uc, uncached (default), or wc, write-combining");
+	verb.add("--allow=CLASS[,CLASS]", &text.allow,
+		fmt::format("Override safety checks by name: {}",
+			fmt::join(AllowSet::all().names(), ", ")));
+	verb.add("--method=METHOD", &text.method, "grant (default)");
+	verb.add("--read-only", &text.read_only, "Refused: Xen has no such grant yet");
+	auto& wait = verb.add(
+		"--wait=SEC", &text.wait, "How long the guest may take to map; without it 10 s");
+	verb.add("--no-wait", &text.no_wait, "Leave the offer open").excludes(wait);
 }
 
 namespace

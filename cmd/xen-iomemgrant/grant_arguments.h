@@ -33,7 +33,7 @@ struct GrantArguments {
 };
 
 /// Declares them on @verb, to be filled in @text.
-void add_grant_arguments(CLI::App& verb, GrantText& text);
+void add_grant_arguments(Syntax& verb, GrantText& text);
 
 /// What the user typed becomes values here, before anything is opened.  Throws Error.
 GrantArguments parse_grant_arguments(const GrantText& text, const GlobalOptions& globals);

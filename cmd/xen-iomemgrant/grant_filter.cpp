@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -20,14 +19,13 @@ const std::vector<std::string> states = {
 
 } // namespace
 
-void add_grant_filter(CLI::App& verb, GrantFilterText& text, bool with_state)
+void add_grant_filter(Syntax& verb, GrantFilterText& text, bool with_state)
 {
-	verb.add_option("--domain", text.domain, "Only grants of this domain")->type_name("DOMAIN");
-	verb.add_option("--device", text.device, "Only grants of this device")->type_name("BDF");
+	verb.add("--domain=DOMAIN", &text.domain, "Only grants of this domain");
+	verb.add("--device=BDF", &text.device, "Only grants of this device");
 	if (with_state)
-		verb.add_option("--state", text.state,
-			    fmt::format("Only grants in this state: {}", fmt::join(states, ", ")))
-			->type_name("STATE");
+		verb.add("--state=STATE", &text.state,
+			fmt::format("Only grants in this state: {}", fmt::join(states, ", ")));
 }
 
 GrantFilter GrantFilter::parse(const GrantFilterText& text)

@@ -8,13 +8,10 @@
 
 #include <iomemgrant/grant_status.h>
 
-namespace CLI
-{
-class App;
-}
-
 namespace iomemgrant
 {
+
+struct Syntax;
 
 /// Explains the argument that names a grant.
 inline constexpr auto grant_name_help = "17, g17 or id:17; LABEL or label:LABEL; or DOMAIN/LABEL";
@@ -26,7 +23,7 @@ struct GrantFilterText {
 };
 
 /// Declares --domain and --device, and --state if wanted.
-void add_grant_filter(CLI::App& verb, GrantFilterText& text, bool with_state);
+void add_grant_filter(Syntax& verb, GrantFilterText& text, bool with_state);
 
 /// Which grants a command is about.
 struct GrantFilter {

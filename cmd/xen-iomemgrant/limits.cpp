@@ -3,7 +3,6 @@
 
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -172,22 +171,22 @@ int run_limits(const std::optional<DomainSpec>& spec, Machine& machine, Output& 
 
 } // namespace
 
-void add_limits(CLI::App& app, Command& command)
+void add_limits(Syntax& program, Command& command)
 {
-	auto text = std::make_shared<std::string>();
-	auto* verb = app.add_subcommand("limits", "Show how much more can be granted");
-	auto* option = verb->add_option("DOMAIN", *text, "Also the limits of this guest");
-	verb->footer("Examples:\n"
-		     "  xen-iomemgrant limits\n"
-		     "  xen-iomemgrant limits web1\n");
-	verb->callback([text, option, &command] {
+	auto text = std::make_shared<std::optional<std::string>>();
+	auto& verb = program.add_verb("limits", "Show how much more can be granted");
+	verb.add("DOMAIN", text.get(), "Also the limits of this guest");
+	verb.footer = "Examples:\n"
+		      "  xen-iomemgrant limits\n"
+		      "  xen-iomemgrant limits web1\n";
+	verb.callback = [text, &command] {
 		std::optional<DomainSpec> domain;
-		if (option->count())
-			domain = DomainSpec::parse(*text);
+		if (*text)
+			domain = DomainSpec::parse(**text);
 		command.run = [domain](Machine& machine, Output& output) {
 			return run_limits(domain, machine, output);
 		};
-	});
+	};
 }
 
 } // namespace iomemgrant

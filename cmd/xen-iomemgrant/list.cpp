@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
@@ -77,24 +76,24 @@ int run_list(const ListCommand& command, Machine& machine, Output& output)
 
 } // namespace
 
-void add_list(CLI::App& app, Command& command)
+void add_list(Syntax& program, Command& command)
 {
 	auto text = std::make_shared<ListText>();
-	auto* verb = app.add_subcommand("list", "Show all grants")->alias("ls");
-	add_grant_filter(*verb, text->filter, true);
-	verb->add_option("-o,--columns", text->columns,
-		    fmt::format("Columns to show, separated by commas: {}",
-			    fmt::join(all_grant_columns(), ", ")))
-		->type_name("COLS");
-	verb->add_flag("--no-legend", text->no_legend, "No header");
-	verb->footer("Examples:\n"
-		     "  xen-iomemgrant list --domain=web1 --state=mapped\n"
-		     "  xen-iomemgrant list -o id,domain,phys,allow --no-legend\n");
-	verb->callback([text, &command] {
+	auto& verb = program.add_verb("list", "Show all grants");
+	verb.alias = "ls";
+	add_grant_filter(verb, text->filter, true);
+	verb.add("-o,--columns=COLS", &text->columns,
+		fmt::format("Columns to show, separated by commas: {}",
+			fmt::join(all_grant_columns(), ", ")));
+	verb.add("--no-legend", &text->no_legend, "No header");
+	verb.footer = "Examples:\n"
+		      "  xen-iomemgrant list --domain=web1 --state=mapped\n"
+		      "  xen-iomemgrant list -o id,domain,phys,allow --no-legend\n";
+	verb.callback = [text, &command] {
 		command.run = [parsed = parse(*text)](Machine& machine, Output& output) {
 			return run_list(parsed, machine, output);
 		};
-	});
+	};
 }
 
 } // namespace iomemgrant

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -123,21 +122,21 @@ MonitorCommand parse(const std::optional<std::string>& domain, const GlobalOptio
 
 } // namespace
 
-void add_monitor(CLI::App& app, Command& command)
+void add_monitor(Syntax& program, Command& command)
 {
 	auto domain = std::make_shared<std::optional<std::string>>();
-	auto* verb = app.add_subcommand(
+	auto& verb = program.add_verb(
 		"monitor", "Tell every change of grants, until interrupted or --timeout is over");
-	verb->add_option("--domain", *domain, "Only grants of this domain")->type_name("DOMAIN");
-	verb->footer("Examples:\n"
-		     "  xen-iomemgrant monitor --domain=web1\n"
-		     "  xen-iomemgrant --json monitor --timeout=1h\n");
-	verb->callback([domain, &command] {
+	verb.add("--domain=DOMAIN", domain.get(), "Only grants of this domain");
+	verb.footer = "Examples:\n"
+		      "  xen-iomemgrant monitor --domain=web1\n"
+		      "  xen-iomemgrant --json monitor --timeout=1h\n";
+	verb.callback = [domain, &command] {
 		command.run = [parsed = parse(*domain, command.globals)](
 				      Machine& machine, Output& output) {
 			return run_monitor(parsed, machine, output);
 		};
-	});
+	};
 }
 
 } // namespace iomemgrant

@@ -3,7 +3,6 @@
 #include <memory>
 #include <utility>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -283,25 +282,23 @@ constexpr auto ladder =
 
 } // namespace
 
-void add_revoke(CLI::App& app, Command& command)
+void add_revoke(Syntax& program, Command& command)
 {
 	auto text = std::make_shared<RevokeText>();
-	auto* verb = app.add_subcommand("revoke", "Take grants back");
-	verb->add_option("GRANT", text->names, grant_name_help);
-	add_grant_filter(*verb, text->filter, false);
-	verb->add_flag("--all", text->all, "All grants there are");
-	verb->add_option("--wait", text->wait, "How long the guest may take; without it 10 s")
-		->type_name("SEC");
-	verb->add_option("--force", text->force, "fence, disable-decode or destroy-domain")
-		->type_name("STEP");
-	verb->add_flag("--ignore-missing", text->ignore_missing, "A grant that is not there is fine");
-	verb->footer(ladder);
-	verb->callback([text, &command] {
+	auto& verb = program.add_verb("revoke", "Take grants back");
+	verb.add("GRANT", &text->names, grant_name_help);
+	add_grant_filter(verb, text->filter, false);
+	verb.add("--all", &text->all, "All grants there are");
+	verb.add("--wait=SEC", &text->wait, "How long the guest may take; without it 10 s");
+	verb.add("--force=STEP", &text->force, "fence, disable-decode or destroy-domain");
+	verb.add("--ignore-missing", &text->ignore_missing, "A grant that is not there is fine");
+	verb.footer = ladder;
+	verb.callback = [text, &command] {
 		command.run = [parsed = parse(*text, command.globals)](
 				      Machine& machine, Output& output) {
 			return run_revoke(parsed, machine, output);
 		};
-	});
+	};
 }
 
 } // namespace iomemgrant

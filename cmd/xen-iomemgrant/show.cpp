@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <iomemgrant/select_grant.h>
@@ -35,21 +34,21 @@ int run_show(const GrantName& name, bool with_refs, Machine& machine, Output& ou
 
 } // namespace
 
-void add_show(CLI::App& app, Command& command)
+void add_show(Syntax& program, Command& command)
 {
 	auto text = std::make_shared<ShowText>();
-	auto* verb = app.add_subcommand("show", "Show everything about one grant");
-	verb->add_option("GRANT", text->grant, grant_name_help)->required();
-	verb->add_flag("--refs", text->refs, "Also the grant references");
-	verb->footer("Examples:\n"
-		     "  xen-iomemgrant show g17 --refs\n"
-		     "  xen-iomemgrant --json show nic-doorbell\n");
-	verb->callback([text, &command] {
+	auto& verb = program.add_verb("show", "Show everything about one grant");
+	verb.add("GRANT", &text->grant, grant_name_help).required = true;
+	verb.add("--refs", &text->refs, "Also the grant references");
+	verb.footer = "Examples:\n"
+		      "  xen-iomemgrant show g17 --refs\n"
+		      "  xen-iomemgrant --json show nic-doorbell\n";
+	verb.callback = [text, &command] {
 		command.run = [name = GrantName::parse(text->grant), refs = text->refs](
 				      Machine& machine, Output& output) {
 			return run_show(name, refs, machine, output);
 		};
-	});
+	};
 }
 
 } // namespace iomemgrant

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -8,15 +7,15 @@
 namespace iomemgrant
 {
 
-void add_version(CLI::App& app, Command& command)
+void add_version(Syntax& program, Command& command)
 {
-	app.add_subcommand("version", "Print the version")->callback([&command] {
+	program.add_verb("version", "Print the version").callback = [&command] {
 		command.run = [](Machine&, Output& output) {
 			output.line(fmt::format("{} {}", output.tool(), IOMEMGRANT_VERSION));
 			output.print(output.document("version"));
 			return 0;
 		};
-	});
+	};
 }
 
 } // namespace iomemgrant

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -53,24 +52,22 @@ int run_wait(const WaitCommand& command, Machine& machine, Output& output)
 
 } // namespace
 
-void add_wait(CLI::App& app, Command& command)
+void add_wait(Syntax& program, Command& command)
 {
 	auto text = std::make_shared<WaitText>();
-	auto* verb = app.add_subcommand("wait",
+	auto& verb = program.add_verb("wait",
 		"Wait until a grant is mapped, unmapped or gone, at most 10 s or --timeout");
-	verb->add_option("GRANT", text->grant, grant_name_help)->required();
-	verb->add_option("--for", text->goal, "mapped, unmapped or gone")
-		->required()
-		->type_name("STATE");
-	verb->footer("Examples:\n"
-		     "  xen-iomemgrant wait g17 --for=mapped\n"
-		     "  xen-iomemgrant wait nic-doorbell --for=gone --timeout=5m\n");
-	verb->callback([text, &command] {
+	verb.add("GRANT", &text->grant, grant_name_help).required = true;
+	verb.add("--for=STATE", &text->goal, "mapped, unmapped or gone").required = true;
+	verb.footer = "Examples:\n"
+		      "  xen-iomemgrant wait g17 --for=mapped\n"
+		      "  xen-iomemgrant wait nic-doorbell --for=gone --timeout=5m\n";
+	verb.callback = [text, &command] {
 		command.run = [parsed = parse(*text, command.globals)](
 				      Machine& machine, Output& output) {
 			return run_wait(parsed, machine, output);
 		};
-	});
+	};
 }
 
 } // namespace iomemgrant

@@ -3,8 +3,6 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
 #include <output/command_line.h>
 #include <output/output.h>
 
@@ -15,19 +13,19 @@ using namespace iomemgrant;
 int main(int argc, char** argv)
 {
 	const std::vector<std::string> arguments(argv + 1, argv + argc);
-	CLI::App app("Remove what dead guests leave behind of their grants", "xen-iomemgrantd");
+	Syntax program("xen-iomemgrantd", "Remove what dead guests leave behind of their grants");
 	survive_broken_pipes();
 	bool foreground = false;
 	bool once = false;
-	app.add_flag("--foreground", foreground, "Also tell on stderr what is done");
-	app.add_flag("--once", once, "Look once and end");
-	app.set_version_flag("-V,--version", "xen-iomemgrantd " IOMEMGRANT_VERSION);
+	program.add("--foreground", &foreground, "Also tell on stderr what is done");
+	program.add("--once", &once, "Look once and end");
+	program.add_version_option();
 	const auto out = stdout_sink();
 	const auto err = stderr_sink();
-	Output output(app.get_name(), {}, out, err);
+	Output output(program.name, {}, out, err);
 	try {
-		if (const auto finished = parse_command_line(app, arguments, out, err))
-			return finish_stdout(app.get_name(), *finished);
+		if (const auto finished = parse_command_line(program, arguments, out, err))
+			return finish_stdout(program.name, *finished);
 		Service service(foreground || once);
 		return once ? service.once() : service.run();
 	} catch (const Error& error) {

@@ -6,7 +6,6 @@
 
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -20,7 +19,7 @@ namespace
 using Arguments = std::vector<std::string>;
 
 struct Tool {
-	CLI::App app{"A tool", "tool"};
+	Syntax program{"tool", "A tool"};
 	GlobalOptions globals;
 	std::string out;
 	std::string err;
@@ -29,16 +28,16 @@ struct Tool {
 
 	Tool()
 	{
-		add_global_options(app, globals);
-		auto* verb = app.add_subcommand("list", "List");
-		verb->callback([this] { ran = true; });
-		verb->add_option("--name", name, "A name");
+		add_global_options(program, globals);
+		auto& verb = program.add_verb("list", "List");
+		verb.callback = [this] { ran = true; };
+		verb.add("--name=NAME", &name, "A name");
 	}
 
 	std::optional<int> parse(const std::vector<std::string>& arguments)
 	{
 		return parse_command_line(
-			app, arguments, [this](std::string_view text) { out += text; },
+			program, arguments, [this](std::string_view text) { out += text; },
 			[this](std::string_view text) { err += text; });
 	}
 };

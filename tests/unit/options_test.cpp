@@ -2,7 +2,6 @@
 // The rules of the command line, for every option that the programs declare.
 #include <functional>
 
-#include <CLI/CLI.hpp>
 #include <gtest/gtest.h>
 
 #include <output/arguments.h>
@@ -18,60 +17,59 @@ namespace
 {
 
 using Arguments = std::vector<std::string>;
-using Each = std::function<void(const CLI::App& app, const CLI::App& verb, const CLI::Option&)>;
+using Each = std::function<void(const Syntax& program, const Syntax& verb, const Option&)>;
 
 // Both programs as they declare themselves.
 struct Programs {
 	Programs()
 	{
 		add_global_options(granter, command.globals);
-		granter.add_option("--config", command.config, "")->type_name("FILE");
+		granter.add("--config=FILE", &command.config, "");
 		add_commands(granter, command);
 		add_global_options(guest, globals);
 		agent::add_commands(guest, chosen);
 	}
 
-	void each_verb(const std::function<void(const CLI::App&, const CLI::App&)>& act) const
+	void each_verb(const std::function<void(const Syntax&, const Syntax&)>& act) const
 	{
-		for (const auto* app : {&granter, &guest}) {
-			for (const auto* verb : app->get_subcommands([](const auto*) { return true; }))
-				act(*app, *verb);
+		for (const auto* program : {&granter, &guest}) {
+			for (const auto& verb : program->verbs)
+				act(*program, verb);
 		}
 	}
 
 	// An option of a verb, or a global one given with it.
 	void each_option(const Each& act) const
 	{
-		each_verb([&](const CLI::App& app, const CLI::App& verb) {
-			for (const auto* where : {&verb, &app}) {
-				for (const auto* option : where->get_options()) {
-					if (!option->get_positional())
-						act(app, verb, *option);
+		each_verb([&](const Syntax& program, const Syntax& verb) {
+			for (const auto* where : {&verb, &program}) {
+				for (const auto& option : where->options) {
+					if (!option.is_word())
+						act(program, verb, option);
 				}
 			}
 		});
 	}
 
-	CLI::App granter{"", "xen-iomemgrant"};
+	Syntax granter{"xen-iomemgrant", ""};
 	Command command;
-	CLI::App guest{"", "xen-iomemagent"};
+	Syntax guest{"xen-iomemagent", ""};
 	GlobalOptions globals;
 	agent::Verb chosen;
 };
 
 // A command line that has everything the verb requires, and @more, but not the option @without.
-Arguments complete(const CLI::App& verb, const CLI::Option& without, Arguments more)
+Arguments complete(const Syntax& verb, const Option& without, Arguments more)
 {
-	Arguments arguments{verb.get_name()};
-	for (const auto* option : verb.get_options()) {
-		if (!option->get_required() || option == &without || option->get_positional())
+	Arguments arguments{verb.name};
+	for (const auto& option : verb.options) {
+		if (!option.required || &option == &without || option.is_word())
 			continue;
-		arguments.push_back(
-			takes_value(*option) ? name_of(*option) + "=1" : name_of(*option));
+		arguments.push_back(option.takes_value() ? option.name + "=1" : option.name);
 	}
 	arguments.insert(arguments.end(), more.begin(), more.end());
-	for (const auto* option : verb.get_options()) {
-		if (option->get_positional() && option->get_required())
+	for (const auto& option : verb.options) {
+		if (option.is_word() && option.required)
 			arguments.push_back("word");
 	}
 	return arguments;
@@ -82,37 +80,39 @@ Arguments complete(const CLI::App& verb, const CLI::Option& without, Arguments m
 TEST(Options, no_option_has_an_optional_value)
 {
 	std::size_t seen = 0;
-	Programs().each_option([&](const CLI::App&, const CLI::App&, const CLI::Option& option) {
+	Programs().each_option([&](const Syntax&, const Syntax&, const Option& option) {
 		seen++;
-		EXPECT_EQ(option.get_items_expected_min(), option.get_items_expected_max())
-			<< name_of(option);
-		EXPECT_LE(option.get_items_expected_max(), 1) << name_of(option);
+		const auto& target = option.target;
+		const bool is_flag = std::holds_alternative<std::monostate>(target) ||
+				     std::holds_alternative<bool*>(target) ||
+				     std::holds_alternative<int*>(target);
+		EXPECT_EQ(option.takes_value(), !is_flag) << option.name;
 	});
 	EXPECT_GT(seen, 200U);
 }
 
 TEST(Options, a_value_follows_a_blank_or_an_equals_sign)
 {
-	Programs().each_option([](const CLI::App& app, const CLI::App& verb, const CLI::Option& option) {
-		if (!takes_value(option))
+	Programs().each_option([](const Syntax& program, const Syntax& verb, const Option& option) {
+		if (!option.takes_value())
 			return;
-		SCOPED_TRACE(verb.get_name() + " " + name_of(option));
-		const auto name = name_of(option);
-		const auto joined = read_arguments(app, complete(verb, option, {name + "=5"}));
-		const auto apart = read_arguments(app, complete(verb, option, {name, "5"}));
+		SCOPED_TRACE(verb.name + " " + option.name);
+		const auto name = option.name;
+		const auto joined = read_arguments(program, complete(verb, option, {name + "=5"}));
+		const auto apart = read_arguments(program, complete(verb, option, {name, "5"}));
 		EXPECT_EQ(joined.arguments, apart.arguments);
 		EXPECT_NE(std::find(joined.arguments.begin(), joined.arguments.end(), name + "=5"),
 			joined.arguments.end());
-		for (const auto& letter : option.get_snames()) {
-			const auto brief =
-				read_arguments(app, complete(verb, option, {"-" + letter, "5"}));
+		if (!option.letter.empty()) {
+			const auto brief = read_arguments(
+				program, complete(verb, option, {"-" + option.letter, "5"}));
 			EXPECT_EQ(brief.arguments, joined.arguments);
 		}
 
 		const auto refused = [&](Arguments last) {
-			Arguments arguments{verb.get_name()};
+			Arguments arguments{verb.name};
 			arguments.insert(arguments.end(), last.begin(), last.end());
-			return error_of([&] { return read_arguments(app, arguments); }).text;
+			return error_of([&] { return read_arguments(program, arguments); }).text;
 		};
 		EXPECT_EQ(refused({name}), name + " needs a value [usage]");
 		EXPECT_EQ(refused({name, "--", "x"}), name + " needs a value [usage]");
@@ -128,12 +128,12 @@ TEST(Options, a_value_follows_a_blank_or_an_equals_sign)
 
 TEST(Options, a_flag_takes_no_word_and_no_value)
 {
-	Programs().each_option([](const CLI::App& app, const CLI::App& verb, const CLI::Option& option) {
-		const auto name = name_of(option);
-		if (takes_value(option) || name == "--help" || name == "--version")
+	Programs().each_option([](const Syntax& program, const Syntax& verb, const Option& option) {
+		const auto name = option.name;
+		if (option.takes_value() || name == "--help" || name == "--version")
 			return;
-		SCOPED_TRACE(verb.get_name() + " " + name);
-		const auto read = read_arguments(app, complete(verb, option, {name}));
+		SCOPED_TRACE(verb.name + " " + name);
+		const auto read = read_arguments(program, complete(verb, option, {name}));
 		const auto words = std::find(read.arguments.begin(), read.arguments.end(), "--");
 		const auto nr_words = words == read.arguments.end()
 			? 0
@@ -141,7 +141,7 @@ TEST(Options, a_flag_takes_no_word_and_no_value)
 		const auto wanted = complete(verb, option, {});
 		EXPECT_EQ(nr_words, std::count(wanted.begin(), wanted.end(), "word"));
 		EXPECT_EQ(error_of([&] {
-			return read_arguments(app, {verb.get_name(), name + "=1"});
+			return read_arguments(program, {verb.name, name + "=1"});
 		}).text,
 			name + " takes no value [usage]");
 	});
@@ -160,15 +160,15 @@ TEST(Options, help_fits_a_terminal_and_explains_everything)
 	const Programs programs;
 	narrow(help_of(programs.granter, nullptr));
 	narrow(help_of(programs.guest, nullptr));
-	programs.each_verb([&](const CLI::App& app, const CLI::App& verb) {
-		const auto help = help_of(app, &verb);
+	programs.each_verb([&](const Syntax& program, const Syntax& verb) {
+		const auto help = help_of(program, &verb);
 		SCOPED_TRACE(help);
 		narrow(help);
-		for (const auto* option : verb.get_options()) {
-			EXPECT_NE(help.find(name_of(*option)), std::string::npos) << name_of(*option);
-			EXPECT_NE(option->get_description(), "") << name_of(*option);
+		for (const auto& option : verb.options) {
+			EXPECT_NE(help.find(option.name), std::string::npos) << option.name;
+			EXPECT_NE(option.help, "") << option.name;
 		}
-		if (verb.get_options().size() > 1) {
+		if (verb.options.size() > 1) {
 			EXPECT_NE(help.find("\nExamples:\n"), std::string::npos);
 		}
 	});
