@@ -5,7 +5,7 @@
  *
  *	backend 4 Connected	the references are live: map, write protocol and
  *				mapped-pages, state 4
- *	backend 5, 6 or gone	unmap, write mapped-pages 0, state 6
+ *	backend 5, 6 or gone	unmap, write state 6
  *	anything wrong		write error, state 6; tried again only after the
  *				backend has left state 4
  *
@@ -14,8 +14,9 @@
  * trying.  When the directory goes, or the driver is unbound, map_list.c goes on with
  * the rest of the mapping; nothing is mapped under the same number until that is done.
  *
- * offer.c reads the offer and trusts none of it.  Writes go through a transaction that first looks whether the directory still exists: the
- * granter may remove it at any moment, and a plain write would make it anew.
+ * offer.c reads the offer and trusts none of it.  Several nodes are written in a
+ * transaction, which first looks whether the directory still exists: the granter may
+ * remove it at any moment.
  *
  * Locks.  fe->lock serializes the watch (otherend_changed), the work, removal and
  * the reboot notifier; it is taken before those of map.c.  frontends_lock guards the
@@ -125,6 +126,17 @@ static void fe_switch(struct frontend *fe, enum xenbus_state state, u32 nr)
 		fe->dev->state = state;
 }
 
+/*
+ * Tells the granter that nothing is mapped.  This is the one write that each of many
+ * revoked grants costs, so it is a plain one.  xenstored refuses it once the granter has
+ * removed the directory, since a guest can make none in `device`.
+ */
+static void fe_write_closed(struct frontend *fe)
+{
+	if (!xenbus_printf(XBT_NIL, fe->dev->nodename, "state", "%d", XenbusStateClosed))
+		fe->dev->state = XenbusStateClosed;
+}
+
 static void fe_write_error(struct frontend *fe, int err, const char *what)
 {
 	char text[ERROR_TEXT_MAX];
@@ -161,7 +173,7 @@ static void fe_close(struct frontend *fe)
 		fe_drop_map(fe);
 	fe->closing = false;
 	if (fe->dev->state != XenbusStateClosed)
-		fe_switch(fe, XenbusStateClosed, 0);
+		fe_write_closed(fe);
 }
 
 static void fe_fail(struct frontend *fe, int err, const char *what)

@@ -301,7 +301,10 @@ GuestReply decode_frontend(const ReadNode& read)
 	reply.state = decode_state(bounded("state"));
 	if (const auto text = bounded("protocol"))
 		reply.protocol = decimal<std::uint32_t>(*text);
-	if (const auto text = bounded("mapped-pages"))
+	// A guest that closes leaves its last count behind.
+	if (reply.state == XenbusState::closed)
+		reply.mapped_pages = 0;
+	else if (const auto text = bounded("mapped-pages"))
 		reply.mapped_pages = decimal<std::uint64_t>(*text);
 	if (const auto text = bounded("error"))
 		reply.error = printable(*text);

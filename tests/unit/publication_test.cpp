@@ -178,6 +178,8 @@ TEST(GuestReply, an_honest_guest_is_understood)
 	const auto reply = decode_frontend(reader(nodes));
 	EXPECT_EQ(reply, (GuestReply{XenbusState::connected, 1, 2, ""}));
 	EXPECT_EQ(decode_frontend(reader({})), GuestReply{});
+	const Directory closed = {{"state", "6"}, {"protocol", "1"}, {"mapped-pages", "2"}};
+	EXPECT_EQ(decode_frontend(reader(closed)), (GuestReply{XenbusState::closed, 1, 0, ""}));
 }
 
 TEST(Refs, ranges_round_trip)
