@@ -2,8 +2,8 @@
 // bars and check as the user meets them, on sysfs trees and fakes.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
+#include "answer.h"
 #include "fake/fake_machine.h"
 #include "pci_tree.h"
 
@@ -83,19 +83,19 @@ TEST_F(Bars, json_has_every_key)
 {
 	tree.add("0000:03:00.0").memory64(2, 0x18000000000, 0x8000).msix(64, 2, 0x7000, 2, 0x7800);
 	EXPECT_EQ(run({"--json", "bars"}), 0);
-	const auto document = Json::parse(out);
+	const auto document = Answer(out);
 	EXPECT_EQ(document["schema"], "xen-iomemgrant/bars/1");
-	const auto& device = document["devices"].at(0);
+	const auto& device = document["devices"][0];
 	EXPECT_EQ(device["bdf"], "0000:03:00.0");
 	EXPECT_EQ(device["vendor"], "0x1234");
 	EXPECT_TRUE(device["driver"].is_null());
 	EXPECT_TRUE(device["iommu_group"].is_null());
-	const auto& bar = device["bars"].at(0);
+	const auto& bar = device["bars"][0];
 	EXPECT_EQ(bar["phys"], "0x18000000000");
 	EXPECT_EQ(bar["pages"], 8);
-	EXPECT_EQ(bar["grantable"]["pages"], Json::parse(R"([{"first":0,"count":7}])"));
-	EXPECT_EQ(bar["grantable"]["obstacles"].at(0)["code"], "msix-table");
-	EXPECT_EQ(bar["grantable"]["obstacles"].at(0)["first_page"], 7);
+	EXPECT_EQ(bar["grantable"]["pages"], Answer(R"([{"first":0,"count":7}])"));
+	EXPECT_EQ(bar["grantable"]["obstacles"][0]["code"], "msix-table");
+	EXPECT_EQ(bar["grantable"]["obstacles"][0]["first_page"], 7);
 }
 
 TEST_F(Bars, an_unknown_device_is_told_before_anything_is_printed)
@@ -124,12 +124,12 @@ TEST_F(Bars, check_says_everything_and_has_the_status_of_grant)
 		"  error: 0000:03:00.0 has no BAR1 [no-bar]\n"
 		"  hint: memory BARs: 0\n");
 	EXPECT_EQ(run({"check", "web1", "03:00.0/0", "--json"}), 6);
-	EXPECT_EQ(Json::parse(out)["needs"], Json::parse(R"(["driver-bound","dma-capable"])"));
+	EXPECT_EQ(Answer(out)["needs"], Answer(R"(["driver-bound","dma-capable"])"));
 	EXPECT_EQ(run({"check", "web1", "03:00.0/0", "--allow=dma-capable,driver-bound", "--json"}),
 		0);
-	const auto document = Json::parse(out);
+	const auto document = Answer(out);
 	EXPECT_EQ(document["ok"], true);
-	EXPECT_EQ(document["regions"].at(0)["findings"].size(), 2U);
-	EXPECT_EQ(document["regions"].at(0)["findings"].at(0)["lifted"], true);
+	EXPECT_EQ(document["regions"][0]["findings"].size(), 2U);
+	EXPECT_EQ(document["regions"][0]["findings"][0]["lifted"], true);
 	EXPECT_EQ(run({"check", "web1", "03:00.0/0", "--allow=dma-capable"}), 6);
 }

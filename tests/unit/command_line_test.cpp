@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
+#include "answer.h"
 #include "error_of.h"
 
 using namespace iomemgrant;
@@ -73,7 +73,7 @@ TEST(CommandLine, a_usage_error_is_json_when_json_was_asked_for)
 {
 	Tool tool;
 	EXPECT_EQ(tool.parse({"list", "-j", "--frobnicate"}), 2);
-	EXPECT_EQ(Json::parse(tool.out)["error"]["code"], "usage");
+	EXPECT_EQ(Answer(tool.out)["error"]["code"], "usage");
 }
 
 TEST(CommandLine, no_verb_a_bad_schema_and_a_bad_colour_are_usage_errors)

@@ -4,8 +4,8 @@
 #include <fstream>
 
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
+#include "answer.h"
 #include "fake/fake_machine.h"
 #include "pci_tree.h"
 
@@ -66,17 +66,16 @@ TEST_F(Doctor, json_has_the_same_layers)
 	machine.facts.raw_io = false;
 	const auto ran = run_on(machine, {"doctor", "--json"});
 	EXPECT_EQ(ran.status, 9);
-	const auto document = Json::parse(ran.out);
-	EXPECT_EQ(document["layers"][3], (Json{{"layer", "xen"}, {"ok", false}, {"checked", false},
-						 {"text", "not checked, because of permissions"},
-						 {"remedy", nullptr}, {"code", nullptr}}));
+	const auto document = Answer(ran.out);
+	EXPECT_EQ(document["layers"][3], Answer(R"({"layer": "xen", "ok": false, "checked": false,
+			"text": "not checked, because of permissions", "remedy": null, "code": null})"));
 	EXPECT_EQ(document["schema"], "xen-iomemgrant/doctor/1");
 	EXPECT_EQ(document["ok"], false);
 	EXPECT_EQ(document["layers"].size(), 12U);
 	EXPECT_EQ(document["layers"][1],
-		(Json{{"layer", "permissions"}, {"ok", false}, {"checked", true},
-			{"text", "this user has no CAP_SYS_RAWIO"}, {"remedy", "run as root"},
-			{"code", "permission"}}));
+		Answer(R"({"layer": "permissions", "ok": false, "checked": true,
+			"text": "this user has no CAP_SYS_RAWIO", "remedy": "run as root",
+			"code": "permission"})"));
 	EXPECT_TRUE(document["layers"][0]["remedy"].is_null());
 }
 

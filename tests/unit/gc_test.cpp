@@ -4,10 +4,10 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include <xen-iomemgrant/commands.h>
 
+#include "answer.h"
 #include "world.h"
 
 using namespace iomemgrant;
@@ -84,10 +84,10 @@ TEST_F(Gc, a_guest_with_the_number_of_a_dead_one_is_another_guest)
 	world.before.merge(std::map(world.store().nodes));
 	std::erase_if(world.before, [](const auto& n) { return n.first.find("iomem") != std::string::npos; });
 	EXPECT_EQ(run({"--json", "gc"}), 0);
-	const auto document = Json::parse(out);
+	const auto document = Answer(out);
 	EXPECT_EQ(document["schema"], "xen-iomemgrant/gc/1");
 	EXPECT_EQ(document["changed"], true);
-	const auto& item = document["items"].at(0);
+	const auto& item = document["items"][0];
 	EXPECT_EQ(item["kind"], "grant");
 	EXPECT_EQ(item["reason"], "domain gone");
 	EXPECT_EQ(item["result"], "removed");

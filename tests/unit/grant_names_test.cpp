@@ -7,6 +7,7 @@
 
 #include <iomemgrant/grant_name.h>
 
+#include "answer.h"
 #include "error_of.h"
 #include "messages.h"
 
@@ -47,7 +48,7 @@ protected:
 	{
 		const auto ran = run_on(*machine, {"--json", "show", name});
 		EXPECT_EQ(ran.status, 0) << ran.err;
-		return ran.status ? 0 : Json::parse(ran.out)["grant"]["id"].get<std::uint64_t>();
+		return ran.status ? 0 : Answer(ran.out)["grant"]["id"].number();
 	}
 
 	// Of the grants that are left.
@@ -127,7 +128,7 @@ TEST_F(GrantNames, what_does_not_exist_is_told_with_what_is_close)
 	}
 	const auto ran = run_on(*machine, {"--json", "revoke", "typo", "--ignore-missing"});
 	EXPECT_EQ(ran.status, 0);
-	EXPECT_EQ(Json::parse(ran.out)["grants"][0]["id"], nullptr);
+	EXPECT_EQ(Answer(ran.out)["grants"][0]["id"], nullptr);
 	EXPECT_EQ(ids(), (Ids{17, 18, 19}));
 }
 
@@ -173,7 +174,7 @@ TEST_F(GrantNames, a_grant_gets_a_label_later)
 	EXPECT_EQ(shown("bell"), 18U);
 	EXPECT_EQ(machine->grants.grants.at(1).label, Label::parse("bell"));
 	const auto again = run_on(*machine, {"--json", "grant", "web1", "03:00.0/2@4K+4K", "--no-wait"});
-	EXPECT_EQ(Json::parse(again.out)["changed"], false);
+	EXPECT_EQ(Answer(again.out)["changed"], false);
 
 	// One that another grant of the guest has is refused, and nothing is changed.
 	refused("03:00.0/2@4K+4K", "web1 already has a grant labelled 'nic' (g17)", "label-in-use",

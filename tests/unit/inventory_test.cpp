@@ -3,11 +3,11 @@
 // little.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include <iomemgrant/collector.h>
 #include <xen-iomemgrant/commands.h>
 
+#include "answer.h"
 #include "fake/fake_machine.h"
 #include "world.h"
 
@@ -65,9 +65,9 @@ TEST_F(Inventory, list_asks_as_much_of_a_hundred_mapped_grants_as_of_one)
 	EXPECT_EQ(requests({"list"}), of_one);
 	EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 101);
 	EXPECT_EQ(requests({"--json", "list"}), of_one);
-	const auto grants = Json::parse(out)["grants"];
+	const auto grants = Answer(out)["grants"];
 	EXPECT_EQ(grants.size(), 100U);
-	for (const auto& grant : grants) {
+	for (const auto& grant : grants.items()) {
 		EXPECT_EQ(grant["state"], "mapped");
 		EXPECT_EQ(grant["published"], true);
 		EXPECT_TRUE(grant["peer"].is_null());
@@ -82,7 +82,7 @@ TEST_F(Inventory, list_asks_about_grants_that_are_not_mapped_in_full)
 	grant(1, false);
 	EXPECT_LE(requests({"list"}), before + 5);
 	requests({"--json", "list", "--state=offered"});
-	EXPECT_EQ(Json::parse(out)["grants"][0]["peer"]["state"], "initialising");
+	EXPECT_EQ(Answer(out)["grants"][0]["peer"]["state"], "initialising");
 }
 
 TEST_F(Inventory, a_guest_that_is_asked_to_let_go_is_found_by_state)
@@ -111,7 +111,7 @@ TEST_F(Inventory, show_finds_by_its_id_what_only_xenstore_has)
 	grant(2);
 	world.device().grants.erase(world.device().grants.begin());
 	requests({"--json", "show", "g17"});
-	EXPECT_EQ(Json::parse(out)["grant"]["state"], "orphaned");
+	EXPECT_EQ(Answer(out)["grant"]["state"], "orphaned");
 	requests({"show", "g99"}, 3);
 	EXPECT_EQ(err, "xen-iomemgrant: error: no grant g99 [no-grant]\n"
 		       "hint: xen-iomemgrant list\n");
@@ -149,7 +149,7 @@ TEST_F(Inventory, a_grant_published_while_list_looks_is_published)
 		grant(1);
 	};
 	requests({"--json", "list"});
-	const auto grants = Json::parse(out)["grants"];
+	const auto grants = Answer(out)["grants"];
 	ASSERT_EQ(grants.size(), 1U);
 	EXPECT_EQ(grants[0]["published"], true);
 }

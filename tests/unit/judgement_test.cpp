@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // bars, check and grant say the same of the same pages, and name the holder of what is taken.
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
+#include "answer.h"
 #include "messages.h"
 
 using namespace iomemgrant;
@@ -122,7 +122,7 @@ TEST_F(Judged, what_fits_into_one_grant_is_told_before_it_is_asked_for)
 	EXPECT_EQ(run_on(*machine, {"check", "web1", "0a:00.0/0@0+4M"}).status, 0);
 	EXPECT_EQ(run_on(*machine, {"check", "web1", "0a:00.0/0@0+4100K"}).status, 7);
 	ran = run_on(*machine, {"bars", "0a:00.0", "--json"});
-	EXPECT_EQ(Json::parse(ran.out)["devices"][0]["bars"][0]["grantable"]["max_pages"], 1024);
+	EXPECT_EQ(Answer(ran.out)["devices"][0]["bars"][0]["grantable"]["max_pages"], 1024);
 	machine->grants.facts.nr_refs = 8192;
 	ran = run_on(*machine, {"bars", "03:00.0"});
 	EXPECT_NE(ran.out.find("  no: no room for another grant (see limits)\n"), std::string::npos)

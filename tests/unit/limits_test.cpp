@@ -4,11 +4,11 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include <iomemgrant/limits.h>
 
 #include "../../lib/src/libxl_config.h"
+#include "answer.h"
 #include "fake/fake_machine.h"
 #include "pci_tree.h"
 
@@ -59,7 +59,7 @@ TEST_F(LimitsTest, each_limit_has_a_row_with_the_region_that_still_fits)
 
 TEST_F(LimitsTest, json_has_the_same_numbers)
 {
-	const auto document = Json::parse(run({"limits", "web1", "--json"}).out);
+	const auto document = Answer(run({"limits", "web1", "--json"}).out);
 	EXPECT_EQ(document["schema"], "xen-iomemgrant/limits/1");
 	EXPECT_EQ(document["dom0"]["grant_table"]["free_refs"], 27136);
 	EXPECT_EQ(document["dom0"]["grant_table"]["kept_refs"], 1024);
@@ -75,7 +75,7 @@ TEST_F(LimitsTest, json_has_the_same_numbers)
 	EXPECT_EQ(document["max_region"], 102 << 20);
 	EXPECT_EQ(document["bound_by"], "grant-table");
 	// Without a domain, every key all the same.
-	const auto alone = Json::parse(run({"limits", "--json"}).out);
+	const auto alone = Answer(run({"limits", "--json"}).out);
 	EXPECT_TRUE(alone["domain"].is_null());
 	EXPECT_EQ(alone["max_region"], 102 << 20);
 }
@@ -87,7 +87,7 @@ TEST_F(LimitsTest, what_is_not_told_is_said_to_be_unknown)
 	const auto ran = run({"limits", "web1"});
 	EXPECT_NE(ran.out.find("web1  maptrack      not known"), std::string::npos) << ran.out;
 	EXPECT_NE(ran.out.find("(xenstored does not tell)\n"), std::string::npos) << ran.out;
-	const auto document = Json::parse(run({"limits", "web1", "--json"}).out);
+	const auto document = Answer(run({"limits", "web1", "--json"}).out);
 	EXPECT_TRUE(document["domain"]["maptrack"]["max_frames"].is_null());
 	EXPECT_TRUE(document["domain"]["maptrack"]["max_region"].is_null());
 	EXPECT_TRUE(document["domain"]["xenstore"]["max_grants"].is_null());
@@ -142,7 +142,7 @@ TEST_F(LimitsTest, no_more_is_advised_than_the_module_takes)
 TEST_F(LimitsTest, a_xen_that_cannot_grant_leaves_room_for_nothing)
 {
 	machine.grants.facts.hypervisor_support = false;
-	const auto document = Json::parse(run({"limits", "web1", "--json"}).out);
+	const auto document = Answer(run({"limits", "web1", "--json"}).out);
 	EXPECT_EQ(document["max_region"], 0);
 	EXPECT_EQ(document["bound_by"], "hypervisor");
 	const auto out = run({"limits"}).out;
@@ -155,7 +155,7 @@ TEST_F(LimitsTest, the_scarcer_of_nodes_and_watches_bounds_the_grants)
 {
 	const auto grants = [&](const XenStoreQuota& quota) {
 		machine.xs.quotas = quota;
-		return Json::parse(
+		return Answer(
 			run({"limits", "web1", "--json"}).out)["domain"]["xenstore"]["max_grants"];
 	};
 	EXPECT_EQ(grants({1000, 12, 2048, 128, 6}), 122);

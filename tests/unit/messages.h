@@ -9,10 +9,10 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include <iomemgrant/publication.h>
 
+#include "answer.h"
 #include "fake/fake_machine.h"
 #include "pci_tree.h"
 
@@ -71,7 +71,7 @@ protected:
 		ran = run_on(*machine, with_json);
 		EXPECT_EQ(ran.status, exit);
 		EXPECT_EQ(ran.err, text);
-		const auto document = Json::parse(ran.out);
+		const auto document = Answer(ran.out);
 		EXPECT_EQ(document["schema"], "xen-iomemgrant/error/1");
 		EXPECT_EQ(document["ok"], false);
 		EXPECT_EQ(document["changed"], false);
@@ -79,7 +79,10 @@ protected:
 		EXPECT_EQ(error["code"], slug);
 		EXPECT_EQ(error["exit"], exit);
 		EXPECT_EQ(error["message"], message);
-		EXPECT_EQ(error["hint"], *hint ? Json(hint) : Json(nullptr));
+		if (*hint)
+			EXPECT_EQ(error["hint"], hint);
+		else
+			EXPECT_TRUE(error["hint"].is_null());
 		EXPECT_TRUE(error["details"].is_object());
 		EXPECT_EQ(machine->xs.nodes, before);
 	}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Every refusal, literally, as text and as JSON.  The messages are part of the product: people
 // search for them, scripts match their slugs.
+#include "answer.h"
 #include "messages.h"
 
 #include <cerrno>
@@ -303,7 +304,7 @@ TEST_F(Messages, another_device_at_the_address_of_a_grant)
 		"device-changed", "revoke g12 first", 6,
 		{"--allow=driver-bound,dma-capable,msix-table,shared-page,"
 		 "critical-device,config-mirror,decode-off,overlap"});
-	const auto shown = Json::parse(run_on(*machine, {"show", "g12", "--json"}).out)["grant"];
+	const auto shown = Answer(run_on(*machine, {"show", "g12", "--json"}).out)["grant"];
 	EXPECT_EQ(shown["device"]["present"], false);
 	EXPECT_EQ(shown["device"]["changed"], true);
 	EXPECT_EQ(shown["device"]["subsystem_vendor"], "0x8086");

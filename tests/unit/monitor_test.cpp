@@ -6,10 +6,10 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include <xen-iomemgrant/commands.h>
 
+#include "answer.h"
 #include "world.h"
 
 using namespace iomemgrant;
@@ -40,12 +40,12 @@ protected:
 		};
 	}
 
-	std::vector<Json> lines() const
+	std::vector<Answer> lines() const
 	{
-		std::vector<Json> documents;
+		std::vector<Answer> documents;
 		std::size_t at = 0;
 		for (std::size_t end; (end = out.find('\n', at)) != std::string::npos; at = end + 1)
-			documents.push_back(Json::parse(out.substr(at, end - at)));
+			documents.push_back(Answer(out.substr(at, end - at)));
 		return documents;
 	}
 

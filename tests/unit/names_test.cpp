@@ -2,6 +2,7 @@
 // Names of domains that are not plain ASCII, and names that two domains have.
 #include <iomemgrant/one_line.h>
 
+#include "answer.h"
 #include "messages.h"
 
 using namespace iomemgrant;
@@ -44,7 +45,7 @@ TEST_F(Names, a_domain_is_found_by_the_bytes_of_its_name)
 				       "{} (d8)\n",
 				   chinese));
 	const auto listed = run_on(*machine, {"list", "--json", "--domain", chinese});
-	EXPECT_EQ(Json::parse(listed.out)["grants"][0]["domain"]["name"], chinese);
+	EXPECT_EQ(Answer(listed.out)["grants"][0]["domain"]["name"], chinese);
 	EXPECT_NE(run_on(*machine, {"list"}).out.find(chinese), std::string::npos);
 	EXPECT_EQ(grant_to("???????????????").status, 3);
 }
@@ -75,7 +76,7 @@ TEST_F(Names, what_is_no_utf_8_or_steers_a_terminal_is_shown_harmlessly)
 	}
 	// The bytes as far as JSON has words for them.
 	const auto listed = run_on(*machine, {"list", "--json"});
-	EXPECT_EQ(Json::parse(listed.out)["grants"][0]["domain"]["name"],
+	EXPECT_EQ(Answer(listed.out)["grants"][0]["domain"]["name"],
 		"a\x1b[2J\xef\xbf\xbd\xe2\x80\xae");
 }
 

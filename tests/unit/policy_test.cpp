@@ -5,10 +5,10 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include <iomemgrant/policy.h>
 
+#include "answer.h"
 #include "error_of.h"
 #include "fake/fake_machine.h"
 #include "pci_tree.h"
@@ -200,7 +200,7 @@ TEST_F(PolicyFile, a_denied_device_is_refused_whatever_the_flags)
 	EXPECT_EQ(run({"grant", "web1", "03:00.0/0", config, "--dry-run", "--no-wait"}).err, text);
 	ran = run({"check", "web1", "03:00.0/0", config, "--json"});
 	EXPECT_EQ(ran.status, 4);
-	const auto finding = Json::parse(ran.out)["regions"][0]["findings"][0];
+	const auto finding = Answer(ran.out)["regions"][0]["findings"][0];
 	EXPECT_EQ(finding["code"], "policy-denied");
 	EXPECT_EQ(finding["lifted"], false);
 	EXPECT_EQ(finding["details"]["rule"], file + ":1");

@@ -7,10 +7,10 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include <xen-iomemgrant/commands.h>
 
+#include "answer.h"
 #include "world.h"
 
 using namespace iomemgrant;
@@ -134,7 +134,7 @@ TEST_F(RevokeMany, each_grant_has_its_own_end_in_the_answer_and_in_the_audit_tra
 	grant(3);
 	only_these_cooperate({17, 19});
 	EXPECT_EQ(run({"--json", "revoke", "g17", "g18", "g19", "g99", "--wait=1"}), 10);
-	const auto grants = Json::parse(out)["grants"];
+	const auto grants = Answer(out)["grants"];
 	EXPECT_EQ(grants[0]["result"], "revoked");
 	EXPECT_EQ(grants[0]["rung"], "cooperative");
 	EXPECT_EQ(grants[1]["error"]["code"], "still-mapped");
@@ -323,7 +323,7 @@ TEST_F(RevokeMany, one_guest_is_destroyed_once_for_all_its_grants)
 	};
 	EXPECT_EQ(run({"--json", "revoke", "--all", "--force=destroy-domain", "--wait=1"}), 0);
 	EXPECT_EQ(destroyed, 1);
-	for (const auto& grant : Json::parse(out)["grants"])
+	for (const auto& grant : Answer(out)["grants"].items())
 		EXPECT_EQ(grant["rung"], "destroy-domain");
 	EXPECT_EQ(world.device().grants.size(), 0U);
 }

@@ -6,10 +6,10 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include <xen-iomemgrant/commands.h>
 
+#include "answer.h"
 #include "world.h"
 
 using namespace iomemgrant;
@@ -118,7 +118,7 @@ TEST_F(Revoke, disabling_decode_cuts_the_device_off_and_says_whom_it_hits)
 	world.guests_sleep();
 	EXPECT_EQ(run({"--json", "revoke", "g17", "--force=disable-decode", "--wait=1"}), 5);
 	EXPECT_FALSE(decodes());
-	const auto error = Json::parse(out)["error"];
+	const auto error = Answer(out)["error"];
 	EXPECT_EQ(error["code"], "still-mapped");
 	EXPECT_EQ(error["details"]["rung"], "disable-decode");
 	EXPECT_EQ(error["details"]["mapped_pages"], "2");
@@ -147,9 +147,9 @@ TEST_F(Revoke, a_virtual_function_is_not_cut_off_by_its_own_bit)
 TEST_F(Revoke, destroying_the_domain_ends_the_grant)
 {
 	EXPECT_EQ(run({"--json", "revoke", "g17", "--force=destroy-domain", "--wait=1"}), 0);
-	const auto document = Json::parse(out);
-	EXPECT_EQ(document["grants"].at(0)["result"], "revoked");
-	EXPECT_EQ(document["grants"].at(0)["rung"], "destroy-domain");
+	const auto document = Answer(out);
+	EXPECT_EQ(document["grants"][0]["result"], "revoked");
+	EXPECT_EQ(document["grants"][0]["rung"], "destroy-domain");
 	EXPECT_EQ(world.hypervisor().list.size(), 1U);
 	EXPECT_EQ(world.device().grants.size(), 0U);
 	EXPECT_FALSE(world.store().read("/local/domain/0/backend/iomem"));
@@ -160,7 +160,7 @@ TEST_F(Revoke, a_guest_that_lets_go_in_time_is_spared_every_step)
 	world.guests_cooperate();
 	for (const auto* force : {"fence", "disable-decode", "destroy-domain"}) {
 		EXPECT_EQ(run({"--json", "revoke", "--all", fmt::format("--force={}", force)}), 0);
-		EXPECT_EQ(Json::parse(out)["grants"].at(0)["rung"], "cooperative") << force;
+		EXPECT_EQ(Answer(out)["grants"][0]["rung"], "cooperative") << force;
 		expect_nothing_left();
 		EXPECT_TRUE(decodes());
 		EXPECT_EQ(world.hypervisor().list.size(), 2U);
@@ -267,7 +267,7 @@ TEST_F(Revoke, without_xenstore_what_the_kernel_grants_is_found_all_the_same)
 					 message_id(AuditEvent::kept).substr(0, 8)),
 				 fmt::format("{} no-xenstore g18",
 					 message_id(AuditEvent::revoked).substr(0, 8))}));
-	EXPECT_EQ(Json::parse(out)["grants"][1]["error"]["details"]["ended"], "true");
+	EXPECT_EQ(Answer(out)["grants"][1]["error"]["details"]["ended"], "true");
 	EXPECT_EQ(err,
 		"xen-iomemgrant: error: cannot reach xenstored; g17 ends when its pages are let go "
 		"[no-xenstore]\n"
@@ -275,7 +275,7 @@ TEST_F(Revoke, without_xenstore_what_the_kernel_grants_is_found_all_the_same)
 		"xen-iomemgrant: error: cannot reach xenstored; g18 is ended, what XenStore says of "
 		"it stays [no-xenstore]\n"
 		"hint: start it\n");
-	EXPECT_EQ(Json::parse(out)["changed"], true);
+	EXPECT_EQ(Answer(out)["changed"], true);
 	ASSERT_EQ(world.device().grants.size(), 1U);
 	EXPECT_EQ(world.device().grants.front().state, Grant::State::ending);
 
@@ -319,16 +319,16 @@ TEST_F(Revoke, without_xenstore_bystanders_are_named_by_number)
 TEST_F(Revoke, a_failure_that_has_changed_something_says_so)
 {
 	EXPECT_EQ(run({"--json", "revoke", "g17", "--wait=0"}), 5);
-	EXPECT_EQ(Json::parse(out)["changed"], true);
+	EXPECT_EQ(Answer(out)["changed"], true);
 	EXPECT_EQ(run({"--json", "revoke", "g99"}), 3);
-	EXPECT_EQ(Json::parse(out)["changed"], false);
+	EXPECT_EQ(Answer(out)["changed"], false);
 }
 
 TEST_F(Revoke, an_offer_nobody_took_needs_no_rung)
 {
 	const auto id = world.grant("03:00.0/2@8K+4K", false);
 	EXPECT_EQ(run({"--json", "revoke", id.str()}), 0);
-	EXPECT_EQ(Json::parse(out)["grants"].at(0)["rung"], nullptr);
+	EXPECT_EQ(Answer(out)["grants"][0]["rung"], nullptr);
 }
 
 TEST_F(Revoke, interrupted_among_several_it_tells_what_became_of_each)
@@ -342,12 +342,12 @@ TEST_F(Revoke, interrupted_among_several_it_tells_what_became_of_each)
 			throw Error(kind::interrupted, "interrupted");
 	};
 	EXPECT_EQ(run({"--json", "revoke", "--all"}), 130);
-	const auto document = Json::parse(out);
+	const auto document = Answer(out);
 	EXPECT_EQ(document["ok"], false);
 	EXPECT_EQ(document["changed"], true);
-	EXPECT_EQ(document["grants"].at(0)["result"], "revoked");
-	EXPECT_EQ(document["grants"].at(1)["error"]["code"], "interrupted");
-	EXPECT_EQ(document["grants"].at(2)["error"]["code"], "interrupted");
+	EXPECT_EQ(document["grants"][0]["result"], "revoked");
+	EXPECT_EQ(document["grants"][1]["error"]["code"], "interrupted");
+	EXPECT_EQ(document["grants"][2]["error"]["code"], "interrupted");
 	// The grant that had ended is withdrawn all the same; the others have been asked.
 	EXPECT_EQ(node("state"), "(none)");
 	EXPECT_EQ(world.store().read("/local/domain/0/backend/iomem/5/19/state"), "5");

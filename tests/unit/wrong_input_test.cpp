@@ -2,6 +2,7 @@
 // Mistakes of people at the keyboard, and the answer to each: one line with a slug and a hint, status
 // 2, and no layer of the machine is opened.
 #include "agent/guest.h"
+#include "answer.h"
 #include "messages.h"
 
 using namespace iomemgrant;
@@ -105,7 +106,7 @@ TEST_F(Messages, wrong_inputs_of_the_command_line)
 		EXPECT_EQ(ran.out, "");
 		auto with_json = wrong.typed;
 		with_json.insert(with_json.begin(), "-j");
-		const auto document = Json::parse(run_on(*machine, with_json).out);
+		const auto document = Answer(run_on(*machine, with_json).out);
 		EXPECT_EQ(document["error"]["code"], wrong.slug);
 		EXPECT_EQ(document["error"]["message"], wrong.message);
 	}

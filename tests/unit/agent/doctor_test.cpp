@@ -2,8 +2,8 @@
 #include <cerrno>
 
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
+#include "../answer.h"
 #include "guest.h"
 #include "mapping.h"
 
@@ -154,12 +154,11 @@ TEST(Doctor, tells_of_a_grant_that_is_published_but_not_mapped)
 	guest.with_file("sys/bus/xen/devices/iomem-17/nodename", "device/iomem/17\n");
 	guest.with_file("sys/bus/xen/devices/iomem-18/nodename", "device/iomem/18\n");
 	guest.with_file("sys/bus/xen/devices/vif-0/nodename", "device/vif/0\n");
-	const auto json = nlohmann::json::parse(guest.run({"-j", "doctor"}).out);
+	const auto json = Answer(guest.run({"-j", "doctor"}).out);
 	EXPECT_EQ(json["ok"], false);
-	EXPECT_EQ(json["checks"].back(),
-		(nlohmann::json{{"name", "g18"}, {"verdict", "problem"},
-			{"message", "published for this guest, but not mapped"},
-			{"remedy", "dmesg | grep iomem"}}));
+	EXPECT_EQ(json["checks"].items().back(), Answer(R"({"name": "g18", "verdict": "problem",
+			"message": "published for this guest, but not mapped",
+			"remedy": "dmesg | grep iomem"})"));
 }
 
 TEST(Doctor, a_missing_link_is_no_problem_and_a_missing_node_is)
@@ -207,7 +206,7 @@ TEST(Usage, names_the_mistake_in_text_and_json)
 	EXPECT_EQ(ran.status, 2);
 	EXPECT_EQ(ran.err, "xen-iomemagent: error: read needs OFF [usage]\n"
 			   "hint: xen-iomemagent read --help\n");
-	const auto json = nlohmann::json::parse(ran.out);
+	const auto json = Answer(ran.out);
 	EXPECT_EQ(json["ok"], false);
 	EXPECT_EQ(json["error"]["code"], "usage");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
+#include "../answer.h"
 #include "guest.h"
 
 namespace iomemgrant::agent
@@ -37,8 +37,8 @@ TEST(List, has_only_a_header_when_nothing_is_mapped)
 	guest.with_module();
 	EXPECT_EQ(guest.run({"ls"}).out, "ID  SIZE  MODE  CACHE  STATE  USERS  NODE  LABEL\n");
 	EXPECT_EQ(guest.run({"list", "--no-legend"}).out, "");
-	const auto json = nlohmann::json::parse(guest.run({"-j", "list"}).out);
-	EXPECT_EQ(json["grants"], nlohmann::json::array());
+	const auto json = Answer(guest.run({"-j", "list"}).out);
+	EXPECT_EQ(json["grants"], Answer("[]"));
 }
 
 TEST(List, prints_the_columns_asked_for)
@@ -130,7 +130,7 @@ TEST(Show, answers_for_a_grant_that_is_no_longer_mapped)
 {
 	Guest guest;
 	guest.with_module().with_map(0, MapFiles().with("state", "zombie"));
-	const auto json = nlohmann::json::parse(guest.run({"-j", "show", "g17"}).out);
+	const auto json = Answer(guest.run({"-j", "show", "g17"}).out);
 	EXPECT_EQ(json["grant"]["state"], "zombie");
 }
 

@@ -2,8 +2,8 @@
 #include <thread>
 
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
+#include "../answer.h"
 #include "guest.h"
 
 namespace iomemgrant::agent
@@ -21,7 +21,7 @@ TEST(Wait, prints_the_node_at_once_when_the_grant_is_there)
 		EXPECT_EQ(ran.status, 0);
 		EXPECT_EQ(ran.out, "/dev/xen/iomem/17\n");
 	}
-	const auto json = nlohmann::json::parse(guest.run({"-j", "wait"}).out);
+	const auto json = Answer(guest.run({"-j", "wait"}).out);
 	EXPECT_EQ(json["grant"]["id"], 17);
 }
 
