@@ -133,6 +133,11 @@ std::string phys_text(const GrantStatus& status)
 	return status.grant.address ? fmt::format("{:#x}", status.grant.address) : "";
 }
 
+std::uint64_t devid_of(const GrantStatus& status)
+{
+	return status.devid.value_or(status.grant.id).value();
+}
+
 std::string lost_reason_of(const GrantStatus& status)
 {
 	const auto& reason = status.grant.lost_reason;
@@ -192,6 +197,11 @@ const Field fields[] = {
 	{"published", "PUBLISHED",
 		[](const GrantStatus& s) { return std::string(s.published ? "yes" : "no"); },
 		[](const GrantStatus& s) { return Json(s.published); }},
+	{"devid", "DEVID",
+		[](const GrantStatus& s) {
+			return s.published ? fmt::format("{}", devid_of(s)) : std::string("-");
+		},
+		[](const GrantStatus& s) { return s.published ? Json(devid_of(s)) : Json(nullptr); }},
 	{"peer", "GUEST",
 		[](const GrantStatus& s) {
 			if (!s.asked)
@@ -250,7 +260,7 @@ Json grant_json(const GrantStatus& status, bool with_id)
 			object[field.key] = field.json(status);
 	}
 	if (!with_id)
-		object["id"] = nullptr;
+		object["id"] = object["devid"] = nullptr;
 	return object;
 }
 
@@ -271,6 +281,10 @@ std::vector<std::string> default_grant_columns()
 std::vector<std::string> parse_grant_columns(std::string_view text)
 {
 	std::vector<std::string> columns;
+	if (text.starts_with('+')) {
+		columns = default_grant_columns();
+		text.remove_prefix(1);
+	}
 	while (true) {
 		const auto name = text.substr(0, text.find(','));
 		const auto* field = find_field(name);

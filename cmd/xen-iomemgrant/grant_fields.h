@@ -19,7 +19,7 @@ Json grant_json(const GrantStatus& status, bool with_id = true);
 /// The column names `-o` takes, and those it has without.
 std::vector<std::string> all_grant_columns();
 std::vector<std::string> default_grant_columns();
-/// "id,state" in either case; throws Error usage.
+/// "id,state" in either case, or "+devid" for the usual ones and that; throws Error usage.
 std::vector<std::string> parse_grant_columns(std::string_view text);
 
 /// The table of `list`.  Notes stand in an unnamed last column when there are any.

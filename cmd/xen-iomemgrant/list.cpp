@@ -34,7 +34,7 @@ ListCommand parse(const ListText& text)
 	ListCommand command{GrantFilter::parse(text.filter), default_grant_columns(), true, true};
 	if (!text.columns.empty()) {
 		command.columns = parse_grant_columns(text.columns);
-		command.notes = false;
+		command.notes = text.columns.starts_with('+');
 	}
 	command.legend = !text.no_legend;
 	return command;
@@ -83,7 +83,7 @@ void add_list(Syntax& program, Command& command)
 	verb.alias = "ls";
 	add_grant_filter(verb, text->filter, true);
 	verb.add("-o,--columns=COLS", &text->columns,
-		fmt::format("Columns to show, separated by commas: {}",
+		fmt::format("Columns to show, separated by commas, with + besides the usual ones: {}",
 			fmt::join(all_grant_columns(), ", ")));
 	verb.add("--no-legend", &text->no_legend, "No header");
 	verb.footer = "Examples:\n"

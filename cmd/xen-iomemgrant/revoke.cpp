@@ -84,6 +84,9 @@ void complete(GrantStatus& status, Host& host, Domains& domains)
 		status.domain.name = domain->name;
 	status.label = status.grant.label;
 	status.cache = status.grant.cache;
+	status.devid = find_devid(host, status.grant);
+	if (!status.devid)
+		return;
 	const auto state = host.store.read(status.path(host.self).backend("state"));
 	status.published = state.has_value();
 	status.backend_state = decode_state(state);

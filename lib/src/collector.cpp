@@ -9,6 +9,8 @@
 
 #include <iomemgrant/publisher.h>
 
+#include "publication_list.h"
+
 namespace iomemgrant
 {
 
@@ -45,15 +47,19 @@ std::vector<Remains> Collector::find()
 {
 	// XenStore first, then the kernel: see above.
 	const auto listed = list_publications(host_);
-	const Paths backends(listed.begin(), listed.end());
+	const PublicationPaths backends(listed.begin(), listed.end());
 	const auto frontends = list_frontends(backends);
 
+	std::vector<GrantStatus> grants;
+	for (const auto& grant : host_.device.list())
+		grants.push_back(inspect_kernel(host_, domains_, grant));
+	match_publications(host_, backends, grants);
+
 	std::vector<Remains> found;
-	Paths known;
-	for (const auto& grant : host_.device.list()) {
-		const PublicationPath path(host_.self, grant.domid, grant.id);
-		known.insert(path);
-		if (auto remains = examine(grant, backends.contains(path)))
+	PublicationPaths known;
+	for (const auto& status : grants) {
+		known.insert(status.path(host_.self));
+		if (auto remains = examine(status))
 			found.push_back(std::move(*remains));
 	}
 	find_publications(backends, known, found);
@@ -63,13 +69,11 @@ std::vector<Remains> Collector::find()
 }
 
 // XenStore is asked about a grant only when, without its word, there is a reason to end it.
-std::optional<Remains> Collector::examine(const Grant& grant, bool published)
+std::optional<Remains> Collector::examine(const GrantStatus& seen)
 {
-	auto status = inspect_kernel(host_, domains_, grant);
-	status.published = published;
-	if (!why_dead(status))
+	if (!why_dead(seen))
 		return std::nullopt;
-	status = inspect(host_, domains_, grant);
+	auto status = inspect(host_, domains_, seen.grant);
 	auto reason = why_dead(status);
 	if (!reason)
 		return std::nullopt;
@@ -102,9 +106,9 @@ std::optional<std::string> Collector::why_dead(const GrantStatus& status) const
 
 // Frontend directories that claim to belong to this granter and that no backend directory has.  The
 // guest owns them; one that lies about itself loses what it made up.
-Collector::Paths Collector::list_frontends(const Paths& backends)
+PublicationPaths Collector::list_frontends(const PublicationPaths& backends)
 {
-	Paths frontends;
+	PublicationPaths frontends;
 	for (const auto& domain : host_.store.directory("/local/domain")) {
 		const auto domid = Domid::parse(domain);
 		if (!domid)
@@ -123,7 +127,7 @@ Collector::Paths Collector::list_frontends(const Paths& backends)
 }
 
 void Collector::find_publications(
-	const Paths& paths, const Paths& known, std::vector<Remains>& found)
+	const PublicationPaths& paths, const PublicationPaths& known, std::vector<Remains>& found)
 {
 	for (const auto& path : paths) {
 		if (known.contains(path))

@@ -7,6 +7,8 @@
 
 #include <iomemgrant/error.h>
 
+#include "publication_list.h"
+
 namespace iomemgrant
 {
 
@@ -65,9 +67,7 @@ bool is_settled(const Grant& grant)
 	       grant.nr_mapped == grant.refs.count;
 }
 
-using Paths = std::set<PublicationPath>;
-
-Paths publications_of(Host& host)
+PublicationPaths publications_of(Host& host)
 {
 	const auto publications = list_publications(host);
 	return {publications.begin(), publications.end()};
@@ -93,9 +93,10 @@ void update_counts(Host& host, std::vector<GrantStatus>& grants)
 }
 
 void add_orphans(
-	Host& host, Domains& domains, const Paths& publications, std::vector<GrantStatus>& grants)
+	Host& host, Domains& domains, const PublicationPaths& publications,
+	std::vector<GrantStatus>& grants)
 {
-	Paths known;
+	PublicationPaths known;
 	for (const auto& status : grants)
 		known.insert(status.path(host.self));
 	for (const auto& path : publications) {
@@ -174,7 +175,10 @@ std::uint64_t GrantStatus::mapped_pages() const
 GrantStatus inspect(Host& host, Domains& domains, const Grant& grant)
 {
 	auto status = inspect_kernel(host, domains, grant);
-	read_publication(host, status);
+	status.devid = find_devid(host, grant);
+	status.asked = true;
+	if (status.devid)
+		read_publication(host, status);
 	return status;
 }
 
@@ -221,16 +225,11 @@ std::vector<GrantStatus> take_inventory(Host& host, Domains& domains, Ask ask)
 	std::vector<GrantStatus> grants;
 	for (const auto& grant : host.device.list())
 		grants.push_back(inspect_kernel(host, domains, grant));
-	const auto is_listed_in = [&](const Paths& paths) {
-		return [&](const GrantStatus& status) {
-			return paths.contains(status.path(host.self));
-		};
-	};
+	match_publications(host, before, grants);
 	// A grant that is not there may have been published since.
-	const auto now =
-		std::ranges::all_of(grants, is_listed_in(before)) ? before : publications_of(host);
+	if (!std::ranges::all_of(grants, &GrantStatus::published))
+		match_publications(host, publications_of(host), grants);
 	for (auto& status : grants) {
-		status.published = is_listed_in(now)(status);
 		if (status.published && (ask == Ask::all || !is_settled(status.grant)))
 			read_publication(host, status);
 	}

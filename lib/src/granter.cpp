@@ -57,6 +57,13 @@ Error label_in_use(const std::vector<Grant>& known, const DomainInfo& domain, co
 		fmt::format("revoke {} or choose another label", other->id.str())};
 }
 
+// @paths are those of the grants of @pending, in their order.
+void note_numbers(PendingGrants& pending, const std::vector<PublicationPath>& paths)
+{
+	for (std::size_t i = 0; i < paths.size(); i++)
+		pending.is_at(pending.grants()[i].id, paths[i].id());
+}
+
 // One override that is named helps little when others are missing.
 Error with_all_overrides(const Error& refusal, const Judgement& judgement)
 {
@@ -89,10 +96,10 @@ GrantOutcome Granter::attempt(const DomainSpec& domain_spec, const std::vector<R
 	const auto candidates = accepted(judgement, record);
 	if (options.dry_run)
 		return rehearsal(judgement, options, record);
-	std::vector<Grant> existing;
+	std::vector<GrantStatus> existing;
 	for (const auto& verdict : judgement.verdicts) {
 		if (verdict.granted)
-			existing.push_back(verdict.granted->grant);
+			existing.push_back(*verdict.granted);
 	}
 	auto outcome = make(judgement.domain, candidates, existing, options, record);
 
@@ -143,13 +150,17 @@ void Granter::relabel(GrantStatus& status, const GrantOptions& options, GrantOut
 
 /// Grants @candidates, and waits for them and for @existing.  The outcome has @existing first.
 GrantOutcome Granter::make(const DomainInfo& domain, const std::vector<Candidate>& candidates,
-	const std::vector<Grant>& existing, const GrantOptions& options, GrantRecord& record)
+	const std::vector<GrantStatus>& existing, const GrantOptions& options, GrantRecord& record)
 {
 	PendingGrants pending(host_);
 	std::vector<std::pair<PublicationPath, Publication>> publications;
 	if (!candidates.empty())
 		host_.numbers.prepare();
-	auto grants = existing;
+	std::vector<Grant> grants;
+	for (const auto& status : existing) {
+		grants.push_back(status.grant);
+		pending.is_at(status.grant.id, status.path(host_.self).id());
+	}
 	for (const auto& candidate : candidates) {
 		host_.checkpoint();
 		host_.trace(fmt::format("granting {} BAR{} {:#x}+{:#x} to {}",
@@ -181,15 +192,15 @@ GrantOutcome Granter::make(const DomainInfo& domain, const std::vector<Candidate
 
 	GrantOutcome outcome;
 	outcome.changed = !candidates.empty();
-	for (const auto& grant : existing)
-		outcome.existing.push_back(grant.id);
+	for (const auto& status : existing)
+		outcome.existing.push_back(status.grant.id);
 	if (!publications.empty()) {
 		host_.trace("publishing in XenStore");
 		pending.published();
 	}
 	try {
 		if (!publications.empty())
-			publish(host_.store, publications);
+			note_numbers(pending, publish(host_.store, publications));
 		if (options.wait) {
 			const auto waited = await_mapped(domain, grants, pending, *options.wait);
 			if (outcome.changed)

@@ -138,10 +138,11 @@ std::vector<GrantEvent> Monitor::look()
 	for (const auto& status : grants) {
 		// A grant that the filter accepted once stays: after its domain dies, the name that
 		// matched is gone.
-		if (!before.contains(status.grant.id) && !filter_(status))
+		const auto path = status.path(host_.self);
+		if (!before.contains(path) && !filter_(status))
 			continue;
-		known_.insert_or_assign(status.grant.id, status);
-		const auto old = before.extract(status.grant.id);
+		known_.insert_or_assign(path, status);
+		const auto old = before.extract(path);
 		if (old.empty())
 			events.push_back({first_ ? GrantEvent::Kind::present
 						 : GrantEvent::Kind::granted,
@@ -149,7 +150,7 @@ std::vector<GrantEvent> Monitor::look()
 		else if (!looks_the_same(old.mapped(), status))
 			events.push_back({GrantEvent::Kind::changed, status, old.mapped()});
 	}
-	for (const auto& [id, status] : before)
+	for (const auto& [path, status] : before)
 		events.push_back({GrantEvent::Kind::gone, status, std::nullopt});
 	first_ = false;
 	return events;

@@ -88,6 +88,7 @@ GrantStatus PendingGrants::as_granted(const Grant& grant) const
 	status.domain.uuid = grant.uuid;
 	status.domain_alive = true;
 	status.published = published_;
+	status.devid = devid(grant.id);
 	return status;
 }
 

@@ -2,6 +2,7 @@
 #ifndef IOMEMGRANT_PENDING_GRANTS_H
 #define IOMEMGRANT_PENDING_GRANTS_H
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,9 +28,11 @@ public:
 	void published() { published_ = true; }
 	void keep() { grants_.clear(); }
 	const std::vector<Grant>& grants() const { return grants_; }
+	/// The grant, be it one of these or not, is published under the number @devid.
+	void is_at(GrantId id, GrantId devid) { devids_.insert_or_assign(id, devid); }
 	PublicationPath path(const Grant& grant) const
 	{
-		return {host_.self, grant.domid, grant.id};
+		return {host_.self, grant.domid, devid(grant.id)};
 	}
 
 	/// Tells, in words, how a grant ends if the command fails now.
@@ -39,11 +42,17 @@ public:
 	std::vector<std::string> roll_back();
 
 private:
+	GrantId devid(GrantId id) const
+	{
+		const auto found = devids_.find(id);
+		return found == devids_.end() ? id : found->second;
+	}
 	GrantStatus as_granted(const Grant& grant) const;
 	void end_regardless(GrantId id);
 
 	Host& host_;
 	std::vector<Grant> grants_;
+	std::map<GrantId, GrantId> devids_;
 	bool published_ = false;
 };
 

@@ -30,34 +30,35 @@ Names children(XenStoreTransaction& transaction, const std::string& directory)
 	return {names.begin(), names.end()};
 }
 
-/// The publications that a grantee has of a granter, and all its frontends.
-struct Before {
-	Names backends;
-	Names frontends;
-};
 
 // The domain was looked at before, but only in the transaction can no other change it any more.
-Before prepare(XenStoreTransaction& transaction, Domid granter, Domid grantee)
+// Returns the numbers of devices that are taken: publications that the grantee has of this granter,
+// and all its frontends.
+Names prepare(XenStoreTransaction& transaction, Domid granter, Domid grantee)
 {
 	// Writing would bring the tree of a domain that has died back to life.
 	if (!transaction.read(PublicationPath::home(grantee)))
 		throw Error(kind::no_domain, fmt::format("domain {} is gone", grantee.value()));
 	const auto directory = PublicationPath::backends(granter, grantee);
-	Before before{children(transaction, directory),
-		children(transaction, PublicationPath::frontends(grantee))};
+	auto taken = children(transaction, directory);
+	taken.merge(children(transaction, PublicationPath::frontends(grantee)));
 	// Children inherit, so this settles the permissions of all backends.
 	transaction.make_directory(directory, {{granter, Access::none}, {grantee, Access::read}});
-	return before;
+	return taken;
+}
+
+// Takes the number that @wanted has, or the next one that is free.  A device that is there stays,
+// even if its grant has ended: xenbus in the guest would not notice that another took its place.
+PublicationPath take_number(PublicationPath wanted, Names& taken)
+{
+	while (!taken.insert(wanted.name()).second)
+		wanted = {wanted.granter(), wanted.grantee(), GrantId(wanted.id().value() + 1)};
+	return wanted;
 }
 
 void publish_one(XenStoreTransaction& transaction, const PublicationPath& path,
-	const Publication& publication, const Before& before)
+	const Publication& publication)
 {
-	// Nodes of an earlier grant with this id must not mix with the new ones.
-	if (before.backends.contains(path.name()))
-		transaction.remove(path.backend());
-	if (before.frontends.contains(path.name()))
-		transaction.remove(path.frontend());
 	transaction.make_directory(
 		path.frontend(), {{path.grantee(), Access::none}, {path.granter(), Access::read}});
 	write_nodes(transaction, path.backend(), encode_backend(path, publication));
@@ -84,19 +85,23 @@ void remove_empty_of(XenStoreTransaction& transaction, Domid granter, Domid gran
 
 } // namespace
 
-void publish(
+std::vector<PublicationPath> publish(
 	XenStore& store, const std::vector<std::pair<PublicationPath, Publication>>& publications)
 {
+	std::vector<PublicationPath> paths;
 	store.transact([&](XenStoreTransaction& transaction) {
-		std::map<std::pair<Domid, Domid>, Before> before;
+		paths.clear();
+		std::map<std::pair<Domid, Domid>, Names> taken;
 		for (const auto& [path, publication] : publications) {
 			const std::pair domains{path.granter(), path.grantee()};
-			if (!before.contains(domains))
-				before[domains] =
+			if (!taken.contains(domains))
+				taken[domains] =
 					prepare(transaction, path.granter(), path.grantee());
-			publish_one(transaction, path, publication, before[domains]);
+			paths.push_back(take_number(path, taken[domains]));
+			publish_one(transaction, paths.back(), publication);
 		}
 	});
+	return paths;
 }
 
 void set_label(XenStore& store, const PublicationPath& path, const Label& label)

@@ -71,7 +71,8 @@ const GrantStatus& select(
 	const GrantStatus* by_id = nullptr;
 	std::vector<const GrantStatus*> by_label;
 	for (const auto& status : grants) {
-		if (name.id && status.grant.id == *name.id)
+		// A publication without a grant may have the id of another grant.
+		if (name.id && status.grant.id == *name.id && (!by_id || status.in_kernel))
 			by_id = &status;
 		else if (name.label && label_of(status) == name.label &&
 			(!name.guest || is_of(status, *name.guest, domains)))

@@ -190,6 +190,18 @@ def test_regranting_works_again_and_again(bench, guest, granter):
                 assert Agent(guest).read(grant, 0) == EDU_ID
 
 
+def test_a_number_that_a_device_of_the_guest_has_is_left_to_it(bench, guest, granter):
+    with granted(granter, guest, f"{bench.edu}/0@0+4K") as grant:
+        number = grant["id"] + 1
+    taken = f"/local/domain/{guest.domid}/device/iomem/{number}"
+    with nothing_left_behind(bench, granter):
+        bench.dom0(f"xenstore-write {taken}/of-another-granter 1").check()
+        with granted(granter, guest, f"{bench.edu}/0@0+4K") as grant:
+            assert (grant["id"], grant["devid"]) == (number, number + 1)
+            assert Agent(guest).read({"id": grant["devid"]}, 0) == EDU_ID
+        bench.dom0(f"xenstore-rm -t {taken}").check()
+
+
 @pytest.mark.extra_guest
 def test_guest_destroyed_while_mapped_leaves_nothing(bench, kind, granter):
     references = granter.references()

@@ -73,7 +73,8 @@ public:
 		made.uuid = uuid;
 		made.region = request.region;
 		made.address = locate(request.region);
-		made.refs = {2048, static_cast<std::uint32_t>(request.region.nr_pages())};
+		made.refs = {next_ref_, static_cast<std::uint32_t>(request.region.nr_pages())};
+		next_ref_ += made.refs.count;
 		made.nr_mapped = 0;
 		made.persistent = true;
 		grants.push_back(made);
@@ -126,6 +127,7 @@ private:
 
 	int calls_ = 0;
 	std::uint64_t next_id_ = 17;
+	std::uint32_t next_ref_ = 2048;
 };
 
 } // namespace iomemgrant

@@ -61,13 +61,12 @@ public:
 	void collect(Remains& remains);
 
 private:
-	using Paths = std::set<PublicationPath>;
-
 	std::optional<std::string> why_dead(const GrantStatus& status) const;
-	std::optional<Remains> examine(const Grant& grant, bool published);
-	void find_publications(const Paths& paths, const Paths& known, std::vector<Remains>& found);
+	std::optional<Remains> examine(const GrantStatus& seen);
+	void find_publications(const std::set<PublicationPath>& paths,
+		const std::set<PublicationPath>& known, std::vector<Remains>& found);
 	void find_directories(std::vector<Remains>& found);
-	Paths list_frontends(const Paths& backends);
+	std::set<PublicationPath> list_frontends(const std::set<PublicationPath>& backends);
 	Remains::Result end(const GrantStatus& status);
 	Remains::Result act(const Remains& remains);
 	void record(const Remains& remains);

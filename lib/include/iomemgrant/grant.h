@@ -18,7 +18,8 @@
 namespace iomemgrant
 {
 
-/// Names a grant until the machine reboots; also the XenStore device id.  Printed "g17".
+/// Names a grant until the machine reboots.  The number of its device in XenStore is the same,
+/// unless another device of the guest has that number.  Printed "g17".
 class GrantId
 {
 public:

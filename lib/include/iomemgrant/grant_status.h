@@ -40,6 +40,8 @@ struct GrantStatus {
 	DomainInfo domain;
 	bool domain_alive = false;
 	bool published = false;
+	/// Number of the publication's device; absent: the grant's own, as is usual.
+	std::optional<GrantId> devid;
 	/// Whether XenStore was asked what the granter and the guest say.  If not, Xen says that
 	/// the guest has mapped all there is, and backend_state and guest are unknown.
 	bool asked = false;
@@ -59,7 +61,10 @@ struct GrantStatus {
 	std::string note() const;
 	/// Why the grant is lost, in words; empty when it is not.
 	std::string loss() const;
-	PublicationPath path(Domid granter) const { return {granter, grant.domid, grant.id}; }
+	PublicationPath path(Domid granter) const
+	{
+		return {granter, grant.domid, devid.value_or(grant.id)};
+	}
 };
 
 /// Every publication of this granter, known to the kernel or not.
@@ -91,6 +96,9 @@ Error device_changed(const Grant& existing, const DeviceId& now);
 
 /// What XenStore says about one grant, added to what the kernel says.
 GrantStatus inspect(Host& host, Domains& domains, const Grant& grant);
+
+/// Finds the number under which @grant is published, if it is, by the references of publications.
+std::optional<GrantId> find_devid(Host& host, const Grant& grant);
 
 /// What is left in XenStore of a grant the kernel does not have, as far as it can be understood.
 GrantStatus inspect_orphan(Host& host, Domains& domains, const PublicationPath& path);

@@ -61,7 +61,7 @@ private:
 	GrantOutcome rehearsal(
 		const Judgement& judgement, const GrantOptions& options, GrantRecord& record);
 	GrantOutcome make(const DomainInfo& domain, const std::vector<Candidate>& candidates,
-		const std::vector<Grant>& existing, const GrantOptions& options,
+		const std::vector<GrantStatus>& existing, const GrantOptions& options,
 		GrantRecord& record);
 	std::vector<GrantStatus> require_in_force(
 		const DomainInfo& domain, const std::vector<Grant>& grants);

@@ -77,7 +77,8 @@ private:
 	Filter filter_;
 	GrantWatches watches_;
 	bool first_ = true;
-	std::map<GrantId, GrantStatus> known_;
+	/// By path, because a publication that its grant left behind may have the id of another.
+	std::map<PublicationPath, GrantStatus> known_;
 };
 
 /// The state of a grant that `wait` waits for.

@@ -42,6 +42,7 @@ XenbusState decode_state(const std::optional<std::string>& value);
 class PublicationPath
 {
 public:
+	/// @id: the number of the device, in most cases that of the grant.
 	PublicationPath(Domid granter, Domid grantee, GrantId id)
 		: granter_(granter), grantee_(grantee), id_(id)
 	{

@@ -13,9 +13,10 @@ namespace iomemgrant
 {
 
 /// Puts publications into XenStore, all of them in one transaction, with the permissions that
-/// xen-iomemgrant(7) gives them.  When it throws, nothing was published.  Throws Error no-domain
-/// when a grantee is gone.
-void publish(XenStore& store,
+/// xen-iomemgrant(7) gives them.  Where a number is taken the next free one is used: returns the
+/// paths, in the order of @publications.  When it throws, nothing was published.  Throws Error
+/// no-domain when a grantee is gone.
+std::vector<PublicationPath> publish(XenStore& store,
 	const std::vector<std::pair<PublicationPath, Publication>>& publications);
 
 /// Gives a publication another label.  The guest reads it when it maps the grant the next time.
