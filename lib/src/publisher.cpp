@@ -30,7 +30,6 @@ Names children(XenStoreTransaction& transaction, const std::string& directory)
 	return {names.begin(), names.end()};
 }
 
-
 // The domain was looked at before, but only in the transaction can no other change it any more.
 // Returns the numbers of devices that are taken: publications that the grantee has of this granter,
 // and all its frontends.

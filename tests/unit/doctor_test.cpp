@@ -222,7 +222,7 @@ TEST_F(Doctor, devices_that_changed_under_their_grants)
 			"echo 1 > /sys/bus/pci/devices/0000:04:00.0/remove; "
 			"echo 1 > /sys/bus/pci/rescan"}}));
 	const auto ran = run_on(machine, {"doctor", "--json"});
-	EXPECT_EQ(Json::parse(ran.out)["layers"][9]["code"], "dma-capable");
+	EXPECT_EQ(Answer(ran.out)["layers"][9]["code"], "dma-capable");
 }
 
 TEST_F(Doctor, a_device_that_went_to_sleep_under_a_grant)

@@ -174,8 +174,8 @@ TEST_F(Inventory, a_number_that_a_device_of_the_guest_has_is_left_to_it)
 		       "g18  20  offered\n"
 		       "g18  18  orphaned\n");
 	requests({"--json", "show", "g18"});
-	EXPECT_EQ(Json::parse(out)["grant"]["devid"], 20);
-	EXPECT_EQ(Json::parse(out)["grant"]["state"], "offered");
+	EXPECT_EQ(Answer(out)["grant"]["devid"], 20);
+	EXPECT_EQ(Answer(out)["grant"]["state"], "offered");
 	requests({"list", "-o", "+devid"});
 	EXPECT_NE(out.find("  LABEL  DEVID\n"), std::string::npos) << out;
 	requests({"monitor", "--timeout=1"});
