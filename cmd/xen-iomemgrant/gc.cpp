@@ -90,7 +90,8 @@ int run_gc(bool dry_run, Machine& machine, Output& output)
 		} catch (const Error& error) {
 			stopped = remains.error = error;
 		}
-		items.push_back(remains_json(remains, dry_run));
+		if (output.json())
+			items.push_back(remains_json(remains, dry_run));
 		if (remains.error) {
 			failed++;
 			exit = remains.error->kind().exit;

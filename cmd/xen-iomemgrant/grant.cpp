@@ -50,7 +50,8 @@ int run_grant(const GrantArguments& command, Machine& machine, Output& output)
 	for (const auto& status : outcome.grants) {
 		const bool rehearsed =
 			command.options.dry_run && !outcome.had(status.grant.id);
-		document["grants"].push_back(grant_json(status, !rehearsed));
+		if (output.json())
+			document["grants"].push_back(grant_json(status, !rehearsed));
 		if (output.quiet() && !rehearsed)
 			output.line(status.grant.id.str());
 		else

@@ -55,12 +55,13 @@ int run_list(const ListCommand& command, Machine& machine, Output& output)
 	const auto grants = command.filter.apply(
 		take_inventory(host, domains, how_much_to_ask(command)), domains);
 
-	auto document = output.document("list");
-	document["grants"] = Json::array();
-	for (const auto& status : grants)
-		document["grants"].push_back(grant_json(status));
-	output.print(document);
-
+	if (output.json()) {
+		auto document = output.document("list");
+		document["grants"] = Json::array();
+		for (const auto& status : grants)
+			document["grants"].push_back(grant_json(status));
+		output.print(document);
+	}
 	if (output.quiet()) {
 		for (const auto& status : grants)
 			output.line(status.grant.id.str());

@@ -94,7 +94,8 @@ int run_monitor(const MonitorCommand& command, Machine& machine, Output& output)
 				: std::chrono::milliseconds(std::chrono::hours(1));
 			for (const auto& event : monitor.next(left)) {
 				const auto time = time_of_day(host);
-				output.print(event_json(event, time, output));
+				if (output.json())
+					output.print(event_json(event, time, output));
 				output.line(line_of(event, time));
 			}
 			// main() tells that its reader is gone.

@@ -65,11 +65,11 @@ struct Item {
 	GrantName name;
 	std::optional<GrantStatus> status;
 	std::optional<Error> error;
-	/// What it took.
+	/// The step that was needed.
 	std::optional<Rung> rung;
 };
 
-/// Whatever may be revoked.
+/// The grants that may be revoked.
 struct Candidates {
 	std::vector<GrantStatus> grants;
 	/// Why these are the kernel's alone.
@@ -196,7 +196,8 @@ int report(const std::vector<Item>& items, bool dry_run, Output& output)
 	auto document = output.document("revoke");
 	auto list = Json::array();
 	for (const auto& item : items) {
-		list.push_back(item_json(item, dry_run));
+		if (output.json())
+			list.push_back(item_json(item, dry_run));
 		failed += item.error.has_value();
 		changed |= item.error ? item.error->changed() : item.status.has_value();
 		interrupted |= item.error && item.error->kind() == kind::interrupted;

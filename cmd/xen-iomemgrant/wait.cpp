@@ -37,10 +37,12 @@ int run_wait(const WaitCommand& command, Machine& machine, Output& output)
 {
 	const auto status =
 		await_grant(machine.host(), command.grant, command.goal, command.limit);
-	auto document = output.document("wait");
-	document["for"] = to_string(command.goal);
-	document["grant"] = status ? grant_json(*status) : Json(nullptr);
-	output.print(document);
+	if (output.json()) {
+		auto document = output.document("wait");
+		document["for"] = to_string(command.goal);
+		document["grant"] = status ? grant_json(*status) : Json(nullptr);
+		output.print(document);
+	}
 	if (!output.quiet())
 		output.line(status ? fmt::format("{} is {}: {} of {} pages mapped",
 					     status->grant.id.str(), to_string(status->state()),

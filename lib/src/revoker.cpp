@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -24,6 +25,9 @@ using std::chrono::milliseconds;
 
 // Xen's count may drop without any XenStore event, so no sleep is longer than this.
 constexpr milliseconds longest_nap{250};
+// While several guests' answers arrive one by one, each look at all grants takes CPU time from the
+// xenstored that brings them.
+constexpr milliseconds shortest_nap{20};
 // How long Xen may take to tear down the domains that the toolstack has destroyed.
 constexpr milliseconds destroy_limit{60000};
 
@@ -71,7 +75,8 @@ private:
 
 	template <typename Step>
 	void each(Stage stage, Step step);
-	bool any(Stage stage) const;
+	std::size_t count(Stage stage) const;
+	bool any(Stage stage) const { return count(stage) > 0; }
 
 	void watch_guests();
 	void announce();
@@ -133,9 +138,10 @@ void Descent::each(Stage stage, Step step)
 	}
 }
 
-bool Descent::any(Stage stage) const
+std::size_t Descent::count(Stage stage) const
 {
-	return std::ranges::any_of(items_, [&](const Item& item) { return item.stage == stage; });
+	return static_cast<std::size_t>(
+		std::ranges::count_if(items_, [&](const Item& item) { return item.stage == stage; }));
 }
 
 // One watch for all grants of a guest, before any of them is asked back: any answer of the guest
@@ -206,8 +212,7 @@ void Descent::announce(Item& item, bool published)
 void Descent::await()
 {
 	const auto deadline = host_.now() + options_.limit;
-	auto withdrawn = host_.now();
-	while (any(Stage::asked)) {
+	while (const auto waiting = count(Stage::asked)) {
 		const auto left = std::chrono::ceil<milliseconds>(deadline - host_.now());
 		const bool last = left <= milliseconds(0);
 		Look now(host_);
@@ -220,13 +225,13 @@ void Descent::await()
 		});
 		if (last)
 			return;
-		// While guests answer one grant after the other, withdrawals are collected.
-		if (host_.now() - withdrawn >= longest_nap) {
+		const auto still = count(Stage::asked);
+		// A withdrawal gives the guest's kernel more to do than an answer, so the withdrawals wait
+		// while answers arrive.
+		if (still == waiting)
 			withdraw_ended();
-			withdrawn = host_.now();
-		}
-		if (any(Stage::asked))
-			(void)host_.store.wait(std::min(left, longest_nap)); // event or not
+		if (still && host_.store.wait(std::min(left, longest_nap)) && still > 1)
+			std::this_thread::sleep_for(shortest_nap);
 		host_.checkpoint();
 	}
 }

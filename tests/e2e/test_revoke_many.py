@@ -57,7 +57,6 @@ def trace(bench):
     bench.dom0(f"xenstore-control log off; rm {log}").check()
 
 
-@pytest.mark.xfail(reason="ten requests were seen: the command reads the guest's state more than once")
 def test_one_of_several_grants_takes_few_requests(bench, pv, granter, trace):
     bench.dom0(f"echo 1 > /sys/bus/pci/devices/{devices.BIG}/enable").check()
     with nothing_left_behind(bench, granter):
