@@ -15,7 +15,7 @@ struct Syntax;
 namespace iomemgrant::agent
 {
 
-// What `read`, `write` and `dump` have in common.
+// Options and checks that `read`, `write` and `dump` share.
 
 /// Declares --width on @verb.
 void add_width_option(Syntax& verb, std::string& bits);

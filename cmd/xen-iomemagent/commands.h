@@ -16,14 +16,14 @@ namespace iomemgrant::agent
 /// Explains the argument that names a grant.
 inline constexpr auto grant_name_help = "17, g17 or id:17; or LABEL or label:LABEL";
 
-/// What the program sees of the machine; tests hand in another one.
+/// The machine as the program sees it; tests hand in another one.
 struct World {
 	Roots roots;
-	/// What the module says of itself; throws Error no-module or permission.
+	/// Asks the module for its features; throws Error no-module or permission.
 	std::function<ModuleInfo()> module_info;
 };
 
-/// What a verb works with once the command line is parsed.
+/// Arguments of a verb, once the command line is parsed.
 struct Context {
 	const GlobalOptions& globals;
 	const World& world;

@@ -76,7 +76,7 @@ void add_map(Syntax& program, Verb& chosen)
 	auto& verb = program.add_verb("map", "Run a command with a grant's node open");
 	verb.add("GRANT", &options->grant, grant_name_help).required = true;
 	verb.add("--read-only", &options->read_only, "Open the node for reading only");
-	verb.add("--exec", &options->exec, "What to run follows; after -- if it has options")
+	verb.add("--exec", &options->exec, "COMMAND follows; after -- if it has options")
 		.required = true;
 	verb.add("COMMAND", &options->command, "The command and its arguments").required = true;
 	verb.footer = "Examples:\n"

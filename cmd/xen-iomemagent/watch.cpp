@@ -67,7 +67,7 @@ bool NodeWatch::wait(std::chrono::steady_clock::time_point deadline)
 		if (rc > 0)
 			break;
 	}
-	// What happened is looked up afresh, so the events themselves are not needed.
+	// The caller looks at the folder afresh, so the events themselves are not needed.
 	std::array<char, 4096> events;
 	while (read(fd_, events.data(), events.size()) > 0) {
 	}

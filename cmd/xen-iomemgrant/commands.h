@@ -12,8 +12,8 @@
 namespace iomemgrant
 {
 
-/// What the command line says: the global options, and the verb with its own options as
-/// something to run.  Parsing fills it and opens nothing.
+/// A parsed command line: the global options, and the verb with its own options as something to
+/// run.  Parsing fills it and opens nothing.
 struct Command {
 	GlobalOptions globals;
 	/// Returns the exit status; throws Error.

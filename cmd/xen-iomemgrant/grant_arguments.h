@@ -35,7 +35,7 @@ struct GrantArguments {
 /// Declares them on @verb, to be filled in @text.
 void add_grant_arguments(Syntax& verb, GrantText& text);
 
-/// What the user typed becomes values here, before anything is opened.  Throws Error.
+/// Makes values of the words of the user, before any device is opened.  Throws Error.
 GrantArguments parse_grant_arguments(const GrantText& text, const GlobalOptions& globals);
 
 } // namespace iomemgrant

@@ -20,7 +20,7 @@ namespace
 
 constexpr int signals[] = {SIGHUP, SIGINT, SIGTERM};
 
-// What the handler knows.
+// State of the signal handler.
 int signal_fd = -1;
 std::int64_t burst_ms = 0;
 std::atomic<std::int64_t> first_ms = 0; // when the first signal came, or 0
@@ -51,8 +51,8 @@ void on_signal(int signal)
 	errno = saved;
 }
 
-// What nohup(1) has done stays done.  A shell ignores SIGINT as well for what it runs in the
-// background, but whoever sends that means it.
+// A SIGHUP that nohup(1) has set to be ignored stays so.  A shell sets SIGINT so as well for a command
+// in the background, but a user who sends that one means it.
 bool is_kept_ignored(int signal)
 {
 	struct sigaction before {
@@ -84,8 +84,8 @@ Interrupt::Interrupt(std::chrono::milliseconds burst) : fd_(eventfd(0, EFD_CLOEX
 
 Interrupt::~Interrupt()
 {
-	// What was decided stays decided: dying of a signal now would say "interrupted" of a grant
-	// that was made and reported.
+	// Ignore signals from here on: the result has been reported, and status 130 would
+	// contradict it.
 	for (const int signal : signals)
 		(void)std::signal(signal, SIG_IGN);
 	signal_fd = -1;

@@ -80,7 +80,8 @@ void add_guest_rows(Table& table, const Limits::Guest& guest)
 			"(each grant takes one)", fmt::format("-> max new grants {}", *grants)});
 }
 
-// Whose number it is: Xen has no call that tells the limit of a running domain.
+// Names the setting that the number comes from: Xen has no call that tells the limit of a running
+// domain.
 std::string maptrack_origin(const MaptrackLimit& limit)
 {
 	if (limit.source == Source::domain_config)

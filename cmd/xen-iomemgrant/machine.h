@@ -26,7 +26,7 @@ public:
 	virtual Hypervisor& hypervisor() = 0;
 	/// Needs no Xen.
 	virtual const PciDevices& pci() = 0;
-	/// What may be granted here; read when first asked for.  Throws Error bad-policy.
+	/// The administrator's rules; read when first asked for.  Throws Error bad-policy.
 	virtual const Policy& policy() = 0;
 	/// A policy file besides this machine's own.  Before policy().
 	virtual void add_policy_file(const std::string& path) = 0;

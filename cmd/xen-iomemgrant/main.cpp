@@ -36,7 +36,7 @@ int main(int argc, char** argv)
 	const int level = verbosity(arguments);
 	// A reader that has seen enough must not cut off what has begun.
 	survive_broken_pipes();
-	// What monitor tells is wanted at once, whoever reads it.
+	// Each line of `monitor` reaches a pipe at once.
 	(void)std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
 	const auto err = stderr_sink();
 	const auto say = [&err](const std::string& line) { err("xen-iomemgrant: " + line + "\n"); };

@@ -66,7 +66,7 @@ const Policy& RealMachine::policy()
 	return *policy_;
 }
 
-// What the kernel can do alone shall not fail for want of XenStore.
+// A command that the kernel can carry out alone shall not fail for want of XenStore.
 XenStore& RealMachine::store_or_absent()
 {
 	try {

@@ -11,7 +11,7 @@
 namespace iomemgrant
 {
 
-/// What Linux says about itself and this process, for `doctor`.
+/// Facts about Linux and this process, for `doctor`.
 struct SystemFacts {
 	/// This process has CAP_SYS_RAWIO, which granting needs.
 	bool raw_io = false;

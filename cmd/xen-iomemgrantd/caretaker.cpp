@@ -31,7 +31,7 @@ std::string line_of(const Remains& remains)
 
 std::size_t Caretaker::look(Host& host)
 {
-	// What was waited for before is waited for in silence.
+	// Remains that an earlier look reported already are waited for in silence.
 	Host quiet = host;
 	std::vector<AuditEntry> entries;
 	quiet.audit = [&](const AuditEntry& entry) { entries.push_back(entry); };

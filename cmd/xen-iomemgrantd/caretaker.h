@@ -14,7 +14,7 @@
 namespace iomemgrant
 {
 
-/// What the service does and when, without the event loop around it.
+/// The work of the service and its times, without the event loop around it.
 class Caretaker
 {
 public:

@@ -82,7 +82,7 @@ void Service::connect()
 
 void Service::status(const std::string& text) const
 {
-	// Nobody may be listening.
+	// There may be no service manager.
 	(void)sd_notify(0, fmt::format("STATUS={}", text).c_str());
 }
 

@@ -26,7 +26,7 @@ std::vector<Hazard> Examination::run()
 	check_segment();
 	check_reserved();
 	check_config();
-	// What a device without an answer would say is not its word.
+	// A device that does not answer reads as ones, which say nothing of it.
 	if (device_.config == ConfigState::silent)
 		return std::move(found_);
 	check_msix();

@@ -57,7 +57,7 @@ struct GrantStatus {
 	GrantState state() const;
 	/// Xen's count; the guest's claim where Xen's is not to be had.
 	std::uint64_t mapped_pages() const;
-	/// What a reader should know beyond the columns; empty when nothing.
+	/// A remark for a person that the columns do not hold, or empty.
 	std::string note() const;
 	/// Why the grant is lost, in words; empty when it is not.
 	std::string loss() const;
@@ -80,8 +80,8 @@ enum class Ask {
 /// XenStore requests per domain, and some per grant that XenStore is asked about.
 std::vector<GrantStatus> take_inventory(Host& host, Domains& domains, Ask ask = Ask::all);
 
-/// What the kernel knows, for when XenStore does not answer: who a domain is called, and what was
-/// published, stays open.
+/// Returns the kernel's part alone, for when XenStore does not answer: names of domains and
+/// publications are left empty.
 std::vector<GrantStatus> take_kernel_inventory(Host& host);
 
 /// Puts into words what the module saw change under a grant; empty when it saw nothing.
@@ -94,16 +94,17 @@ std::optional<DeviceId> successor(const PciDevices& pci, const Grant& grant);
 /// Error device-changed, with what was there and what is there @now.
 Error device_changed(const Grant& existing, const DeviceId& now);
 
-/// What XenStore says about one grant, added to what the kernel says.
+/// Adds the publication of a grant, as XenStore has it, to the kernel's part.
 GrantStatus inspect(Host& host, Domains& domains, const Grant& grant);
 
 /// Finds the number under which @grant is published, if it is, by the references of publications.
 std::optional<GrantId> find_devid(Host& host, const Grant& grant);
 
-/// What is left in XenStore of a grant the kernel does not have, as far as it can be understood.
+/// Returns the remains in XenStore of a grant that the kernel does not have, as far as they can be
+/// understood.
 GrantStatus inspect_orphan(Host& host, Domains& domains, const PublicationPath& path);
 
-/// What the module says of a grant, without what XenStore says of its publication.
+/// Returns the module's part of a grant, without its publication.
 GrantStatus inspect_kernel(Host& host, Domains& domains, const Grant& grant);
 
 } // namespace iomemgrant
