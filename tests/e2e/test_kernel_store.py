@@ -198,8 +198,8 @@ def test_an_offer_waits_for_a_watch_through_a_checkpoint_and_a_reload_of_the_mod
         begin = time.monotonic()
         granter.revoke(first)
         assert time.monotonic() - begin < 10
-        guest.save("/root/waiting", "-c").check()
-        bench.dom0("rm /root/waiting").check()
+        # The image of a PVH guest does not fit into dom0's memory, and the guest goes on here in any case.
+        guest.save("/dev/null", "-c").check()
         guest.run("rmmod xen_iomemgrant && modprobe xen_iomemgrant").check()
         assert waits_for_watch(bench, guest, second)
         give_one_back()
