@@ -87,6 +87,8 @@ std::string probe_grants(Machine& machine)
 {
 	const auto grants = machine.device().list();
 	const auto changed = find_changed(grants);
+	if (grants.empty())
+		return "none in force";
 	if (changed.empty())
 		return fmt::format("{} in force, no device of theirs has changed", grants.size());
 	std::vector<std::string> texts, ways;
