@@ -73,8 +73,8 @@ PublicationPaths publications_of(Host& host)
 	return {publications.begin(), publications.end()};
 }
 
-// The module counted before XenStore was read.  A page that a guest mapped in between does not contradict
-// its words.
+// The module counted before XenStore was read.  A page that a guest mapped in between does not
+// contradict its words.
 void update_counts(Host& host, std::vector<GrantStatus>& grants)
 {
 	const auto differs = [](const GrantStatus& status) {

@@ -25,8 +25,8 @@ using std::chrono::milliseconds;
 
 // Xen's count may drop without any XenStore event, so no sleep is longer than this.
 constexpr milliseconds longest_nap{250};
-// While several guests' answers arrive one by one, each look at all grants takes CPU time from the
-// xenstored that brings them.
+// While answers for several grants arrive one by one, each look at all of them takes CPU time from
+// the xenstored that brings the answers.
 constexpr milliseconds shortest_nap{20};
 // How long Xen may take to tear down the domains that the toolstack has destroyed.
 constexpr milliseconds destroy_limit{60000};
@@ -170,29 +170,31 @@ void Descent::announce()
 		if (status.published && status.backend_state == XenbusState::unknown)
 			unasked[status.grant.domid].push_back(status.path(host_.self));
 	}
-	std::set<PublicationPath> asked;
 	for (const auto& entry : unasked) {
 		host_.checkpoint();
 		if (entry.second.size() < 2)
 			continue;
+		std::set<PublicationPath> asked;
 		try {
-			asked.merge(announce_closing(host_.store, entry.second));
+			asked = announce_closing(host_.store, entry.second);
 		} catch (const Error& error) {
 			if (concerns_all(error))
 				throw;
 			// Each grant is asked by itself below, and fails by itself.
 		}
+		// At once, so that an interrupted command does not say that nothing was changed.
+		for (auto& item : items_) {
+			if (asked.contains(item.status.path(host_.self)))
+				announce(item, true);
+		}
 	}
-	each(Stage::untouched, [&](Item& item) {
+	each(Stage::untouched, [this](Item& item) {
 		const auto& status = item.status;
-		const auto path = status.path(host_.self);
 		host_.checkpoint();
 		// The command that grants it may have published it since it was looked at.
-		announce(item,
-			asked.contains(path) ||
-				announce_closing(host_.store, path,
-					status.published ? status.backend_state
-							 : XenbusState::unknown));
+		announce(item, announce_closing(host_.store, status.path(host_.self),
+				       status.published ? status.backend_state
+							: XenbusState::unknown));
 	});
 }
 

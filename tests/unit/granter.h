@@ -55,7 +55,7 @@ protected:
 	}
 	~GranterTest() override { std::filesystem::remove_all(root); }
 
-	/// The guest maps whatever it is offered, and lets go when asked.
+	/// The guest maps each offer, and lets go when asked.
 	void guest_cooperates()
 	{
 		store.guest = [this](FakeXenStore& xs) {

@@ -228,6 +228,24 @@ TEST_F(RevokeMany, a_command_that_revokes_all_makes_three_requests_a_grant)
 	EXPECT_EQ(all[1] - all[0], 6 * 3);
 }
 
+TEST_F(RevokeMany, an_interrupt_behind_the_announcement_says_that_guests_were_asked)
+{
+	grant(3);
+	world.guests_sleep();
+	auto host = world.host();
+	Domains domains(host);
+	const auto grants = take_inventory(host, domains, Ask::unsettled);
+	host.checkpoint = [this] {
+		if (node(17, "state") == "5")
+			throw Error(kind::interrupted, "interrupted");
+	};
+	for (const auto& result : Revoker(host).revoke(grants, {})) {
+		ASSERT_TRUE(result.error);
+		EXPECT_EQ(result.error->kind(), kind::interrupted);
+		EXPECT_TRUE(result.error->changed());
+	}
+}
+
 TEST_F(RevokeMany, an_offer_withdrawn_before_all_are_asked_does_not_come_back)
 {
 	grant(3);

@@ -20,7 +20,7 @@ inline constexpr const char* nic = "0000:03:00.0";
 class Safety : public testing::Test
 {
 protected:
-	/// What is said against granting @region, in order.
+	/// Returns the reasons against granting @region, in order.
 	std::vector<Said> against(const char* region, const char* allow = nullptr)
 	{
 		const PciDevices devices(tree.root());
