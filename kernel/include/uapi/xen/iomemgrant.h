@@ -326,7 +326,9 @@ struct iomemgrant_entry {
  * @reserved:    IN  0
  * @nr_refs:     IN  number of references
  * @refs:        IN  address of __u32[@nr_refs], one reference a page, in order
- * @gfn:         IN  HVM/PVH: wished first guest frame, or 0 for the kernel's choice;
+ * @gfn:         IN  HVM/PVH: wished first guest frame, or 0 for the kernel's choice, the
+ *               lowest free one above 4 GiB.  Xen's tools save a guest by walking all
+ *               frames up to the highest that was ever used: a high wish makes that slow.
  *               OUT HVM/PVH: first guest frame; PV: 0
  * @id:          OUT names the mapping
  * @mmap_offset: OUT pass to mmap(2) on the same device to reach the pages; below 2^44,
