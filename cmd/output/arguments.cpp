@@ -12,8 +12,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <iomemgrant/closest.h>
-#include <iomemgrant/error.h>
+#include "lib/text/closest.h"
+#include "lib/values/error.h"
 
 namespace iomemgrant
 {

@@ -9,7 +9,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include <iomemgrant/error.h>
+#include "lib/values/error.h"
 
 namespace iomemgrant
 {

@@ -12,10 +12,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <iomemgrant/closest.h>
 #include <output/arguments.h>
 #include <output/cli11.h>
 #include <output/help.h>
+
+#include "lib/text/closest.h"
 
 namespace iomemgrant
 {

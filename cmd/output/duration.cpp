@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include <iomemgrant/error.h>
+#include "lib/values/error.h"
 
 namespace iomemgrant
 {

@@ -9,7 +9,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include <iomemgrant/error.h>
+#include "lib/values/error.h"
 
 namespace iomemgrant
 {

@@ -3,8 +3,9 @@
 
 #include <fmt/format.h>
 
-#include <iomemgrant/byte_size.h>
 #include <output/command_line.h>
+
+#include "lib/text/byte_size.h"
 
 namespace iomemgrant::agent
 {

@@ -4,11 +4,12 @@
 
 #include <functional>
 
-#include <iomemgrant/grant_device.h>
 #include <output/command_line.h>
 #include <output/output.h>
 
 #include "mapped_grant.h"
+
+#include "lib/host/grant_device.h"
 
 namespace iomemgrant::agent
 {

@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <iomemgrant/lockdown.h>
+#include "lib/values/lockdown.h"
 
 namespace iomemgrant::agent
 {

@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 
-#include <iomemgrant/real.h>
+#include "lib/host/real.h"
 
 using namespace iomemgrant;
 

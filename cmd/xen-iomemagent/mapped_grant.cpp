@@ -8,8 +8,8 @@
 
 #include <fmt/format.h>
 
-#include <iomemgrant/byte_size.h>
-#include <iomemgrant/publication.h>
+#include "lib/publication/publication.h"
+#include "lib/text/byte_size.h"
 
 namespace iomemgrant::agent
 {

@@ -9,11 +9,11 @@
 #include <string_view>
 #include <vector>
 
-#include <iomemgrant/domid.h>
-#include <iomemgrant/error.h>
-#include <iomemgrant/grant.h>
-#include <iomemgrant/grant_name.h>
-#include <iomemgrant/label.h>
+#include "lib/values/domid.h"
+#include "lib/values/error.h"
+#include "lib/values/grant.h"
+#include "lib/values/grant_name.h"
+#include "lib/values/label.h"
 
 namespace iomemgrant::agent
 {

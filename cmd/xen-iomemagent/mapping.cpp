@@ -12,7 +12,7 @@
 
 #include <fmt/format.h>
 
-#include <iomemgrant/byte_size.h>
+#include "lib/text/byte_size.h"
 
 namespace iomemgrant::agent
 {

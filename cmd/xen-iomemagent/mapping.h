@@ -5,9 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <iomemgrant/lockdown.h>
-
 #include "mapped_grant.h"
+
+#include "lib/values/lockdown.h"
 
 namespace iomemgrant::agent
 {

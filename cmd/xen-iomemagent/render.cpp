@@ -6,8 +6,9 @@
 
 #include <fmt/format.h>
 
-#include <iomemgrant/byte_size.h>
 #include <output/table.h>
+
+#include "lib/text/byte_size.h"
 
 namespace iomemgrant::agent
 {

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <iomemgrant/publication.h>
+#include "lib/publication/publication.h"
 
 namespace iomemgrant::agent
 {

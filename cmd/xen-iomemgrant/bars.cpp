@@ -6,13 +6,14 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <iomemgrant/byte_size.h>
-#include <iomemgrant/limits.h>
 #include <output/table.h>
 
 #include "commands.h"
 #include "grantable.h"
 #include "pci_names.h"
+
+#include "lib/check/limits.h"
+#include "lib/text/byte_size.h"
 
 namespace iomemgrant
 {

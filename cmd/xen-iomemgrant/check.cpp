@@ -5,10 +5,10 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include <iomemgrant/verdict.h>
-
 #include "commands.h"
 #include "grant_arguments.h"
+
+#include "lib/check/verdict.h"
 
 namespace iomemgrant
 {

@@ -8,10 +8,10 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include <iomemgrant/limits.h>
-
 #include "commands.h"
 #include "doctor_grants.h"
+
+#include "lib/check/limits.h"
 
 namespace iomemgrant
 {

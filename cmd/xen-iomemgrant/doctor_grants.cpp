@@ -7,9 +7,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <iomemgrant/error.h>
-#include <iomemgrant/grant_status.h>
-#include <iomemgrant/safety.h>
+#include "lib/check/safety.h"
+#include "lib/inventory/grant_status.h"
+#include "lib/values/error.h"
 
 namespace iomemgrant
 {

@@ -2,10 +2,10 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <iomemgrant/collector.h>
-
 #include "commands.h"
 #include "grant_fields.h"
+
+#include "lib/grants/collector.h"
 
 namespace iomemgrant
 {

@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <iomemgrant/granter.h>
-
 #include "commands.h"
 #include "grant_arguments.h"
 #include "grant_fields.h"
+
+#include "lib/grants/granter.h"
 
 namespace iomemgrant
 {

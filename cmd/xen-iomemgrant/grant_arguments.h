@@ -6,10 +6,11 @@
 #include <string>
 #include <vector>
 
-#include <iomemgrant/domid.h>
-#include <iomemgrant/grant_options.h>
-#include <iomemgrant/region.h>
 #include <output/command_line.h>
+
+#include "lib/values/domid.h"
+#include "lib/values/grant_options.h"
+#include "lib/values/region.h"
 
 namespace iomemgrant
 {

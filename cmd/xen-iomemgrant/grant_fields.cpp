@@ -8,12 +8,13 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include <iomemgrant/byte_size.h>
-#include <iomemgrant/error.h>
-#include <iomemgrant/one_line.h>
 #include <output/table.h>
 
 #include "pci_names.h"
+
+#include "lib/text/byte_size.h"
+#include "lib/text/one_line.h"
+#include "lib/values/error.h"
 
 namespace iomemgrant
 {

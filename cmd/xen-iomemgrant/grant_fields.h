@@ -7,8 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include <iomemgrant/grant_status.h>
 #include <output/output.h>
+
+#include "lib/inventory/grant_status.h"
 
 namespace iomemgrant
 {

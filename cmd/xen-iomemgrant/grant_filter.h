@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include <iomemgrant/grant_status.h>
+#include "lib/inventory/grant_status.h"
 
 namespace iomemgrant
 {

@@ -8,7 +8,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include <iomemgrant/byte_size.h>
+#include "lib/text/byte_size.h"
 
 namespace iomemgrant
 {

@@ -8,10 +8,11 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include <iomemgrant/grant.h>
-#include <iomemgrant/policy.h>
-#include <iomemgrant/preflight.h>
 #include <output/output.h>
+
+#include "lib/check/preflight.h"
+#include "lib/policy/policy.h"
+#include "lib/values/grant.h"
 
 namespace iomemgrant
 {

@@ -10,7 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <iomemgrant/error.h>
+#include "lib/values/error.h"
 
 namespace iomemgrant
 {

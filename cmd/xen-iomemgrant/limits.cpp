@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <iomemgrant/limits.h>
+#include "lib/check/limits.h"
 
 #include <memory>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <iomemgrant/byte_size.h>
-#include <iomemgrant/domains.h>
 #include <output/table.h>
 
 #include "commands.h"
+
+#include "lib/inventory/domains.h"
+#include "lib/text/byte_size.h"
 
 namespace iomemgrant
 {

@@ -5,9 +5,9 @@
 #include <chrono>
 #include <string>
 
-#include <iomemgrant/host.h>
-
 #include "system_facts.h"
+
+#include "lib/host/host.h"
 
 namespace iomemgrant
 {

@@ -5,11 +5,11 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <iomemgrant/monitor.h>
-
 #include "commands.h"
 #include "grant_fields.h"
 #include "grant_filter.h"
+
+#include "lib/inventory/monitor.h"
 
 namespace iomemgrant
 {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include <iomemgrant/grant.h>
+#include "lib/values/grant.h"
 
 namespace iomemgrant
 {

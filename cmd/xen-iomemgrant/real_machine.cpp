@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <filesystem>
 
-#include <iomemgrant/absent_xenstore.h>
-#include <iomemgrant/error.h>
-#include <iomemgrant/journal.h>
+#include "lib/audit/journal.h"
+#include "lib/host/absent_xenstore.h"
+#include "lib/values/error.h"
 
 namespace iomemgrant
 {

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include <iomemgrant/real.h>
-
 #include "interrupt.h"
 #include "machine.h"
+
+#include "lib/host/real.h"
 
 namespace iomemgrant
 {

@@ -6,13 +6,13 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <iomemgrant/granter.h>
-#include <iomemgrant/revoker.h>
-#include <iomemgrant/select_grant.h>
-
 #include "commands.h"
 #include "grant_fields.h"
 #include "grant_filter.h"
+
+#include "lib/grants/granter.h"
+#include "lib/grants/revoker.h"
+#include "lib/inventory/select_grant.h"
 
 namespace iomemgrant
 {

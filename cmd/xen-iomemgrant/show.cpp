@@ -3,11 +3,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include <iomemgrant/select_grant.h>
-
 #include "commands.h"
 #include "grant_fields.h"
 #include "grant_filter.h"
+
+#include "lib/inventory/select_grant.h"
 
 namespace iomemgrant
 {

@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <string>
 
-#include <iomemgrant/error.h>
-#include <iomemgrant/lockdown.h>
+#include "lib/values/error.h"
+#include "lib/values/lockdown.h"
 
 namespace iomemgrant
 {

@@ -4,12 +4,12 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <iomemgrant/granter.h>
-#include <iomemgrant/monitor.h>
-
 #include "commands.h"
 #include "grant_fields.h"
 #include "grant_filter.h"
+
+#include "lib/grants/granter.h"
+#include "lib/inventory/monitor.h"
 
 namespace iomemgrant
 {

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include <iomemgrant/collector.h>
-#include <iomemgrant/host.h>
+#include "lib/grants/collector.h"
+#include "lib/host/host.h"
 
 namespace iomemgrant
 {

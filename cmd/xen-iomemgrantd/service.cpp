@@ -11,8 +11,8 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
-#include <iomemgrant/error.h>
-#include <iomemgrant/journal.h>
+#include "lib/audit/journal.h"
+#include "lib/values/error.h"
 
 namespace iomemgrant
 {

@@ -6,9 +6,9 @@
 #include <optional>
 #include <string>
 
-#include <iomemgrant/real.h>
-
 #include "caretaker.h"
+
+#include "lib/host/real.h"
 
 struct sd_event;
 struct sd_event_source;

@@ -6,10 +6,10 @@
 #include <optional>
 #include <string>
 
-#include <iomemgrant/byte_size.h>
-#include <iomemgrant/error.h>
-
 #include "contract/world.h"
+
+#include "lib/text/byte_size.h"
+#include "lib/values/error.h"
 
 using namespace iomemgrant;
 

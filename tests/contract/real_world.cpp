@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <stdexcept>
 
-#include <iomemgrant/real.h>
+#include "lib/host/real.h"
 
 namespace iomemgrant::contract
 {

@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
-#include <iomemgrant/grant_device.h>
-#include <iomemgrant/xenstore.h>
+#include "lib/host/grant_device.h"
+#include "lib/host/xenstore.h"
 
 namespace iomemgrant::contract
 {

@@ -8,8 +8,8 @@
 #include <optional>
 #include <vector>
 
-#include <iomemgrant/error.h>
-#include <iomemgrant/grant_device.h>
+#include "lib/host/grant_device.h"
+#include "lib/values/error.h"
 
 namespace iomemgrant
 {

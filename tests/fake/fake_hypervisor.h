@@ -5,7 +5,7 @@
 #include <map>
 #include <vector>
 
-#include <iomemgrant/hypervisor.h>
+#include "lib/host/hypervisor.h"
 
 namespace iomemgrant
 {

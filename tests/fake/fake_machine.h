@@ -7,13 +7,14 @@
 #include <string>
 #include <vector>
 
-#include <iomemgrant/absent_xenstore.h>
-#include <iomemgrant/error.h>
 #include <xen-iomemgrant/commands.h>
 
 #include "fake_grant_device.h"
 #include "fake_hypervisor.h"
 #include "fake_xenstore.h"
+
+#include "lib/host/absent_xenstore.h"
+#include "lib/values/error.h"
 
 namespace iomemgrant
 {

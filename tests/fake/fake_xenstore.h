@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include <iomemgrant/error.h>
-#include <iomemgrant/xenstore.h>
+#include "lib/host/xenstore.h"
+#include "lib/values/error.h"
 
 namespace iomemgrant
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // DOMAIN as a user types it, domain ids and UUIDs.
-#include <iomemgrant/domid.h>
+#include "lib/values/domid.h"
 
 #include <algorithm>
 

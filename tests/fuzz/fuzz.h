@@ -11,7 +11,7 @@
 #include <optional>
 #include <string_view>
 
-#include <iomemgrant/error.h>
+#include "lib/values/error.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 

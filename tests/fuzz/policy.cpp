@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The policy file, xen-iomemgrant.toml(5): what an administrator writes, with every mistake there
 // is.
-#include <iomemgrant/policy.h>
+#include "lib/policy/policy.h"
 
 #include <string>
 

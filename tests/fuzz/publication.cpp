@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // XenStore directories of a publication: one "key=value" a line.  The guest's half is hostile; of
 // the granter's half an old or broken tool may have left anything.
-#include <iomemgrant/publication.h>
+#include "lib/publication/publication.h"
 
 #include <map>
 #include <string>

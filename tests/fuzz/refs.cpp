@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Lists of references, read by two programs that must never disagree: the library, which writes
 // them, and the guest's kernel, which maps what it reads.
-#include <iomemgrant/publication.h>
+#include "lib/publication/publication.h"
 
 #include <string>
 #include <vector>

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // REGION and BDF as a user types them.
-#include <iomemgrant/region.h>
-
-#include <iomemgrant/byte_size.h>
+#include "lib/text/byte_size.h"
+#include "lib/values/region.h"
 
 #include "fuzz.h"
 

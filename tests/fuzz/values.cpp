@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The small values: byte sizes, labels, grant ids, classes to allow, cache types.
-#include <iomemgrant/allow.h>
-#include <iomemgrant/byte_size.h>
-#include <iomemgrant/grant.h>
-#include <iomemgrant/grant_name.h>
-#include <iomemgrant/label.h>
-#include <iomemgrant/one_line.h>
-
 #include "fuzz.h"
+
+#include "lib/text/byte_size.h"
+#include "lib/text/one_line.h"
+#include "lib/values/allow.h"
+#include "lib/values/grant.h"
+#include "lib/values/grant_name.h"
+#include "lib/values/label.h"
 
 using namespace iomemgrant;
 

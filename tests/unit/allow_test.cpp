@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <iomemgrant/allow.h>
+#include "lib/values/allow.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The audit trail of grant: what is recorded, and in which words.
-#include <iomemgrant/audit.h>
+#include "lib/audit/audit.h"
 
 #include <set>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <iomemgrant/byte_size.h>
+#include "lib/text/byte_size.h"
 
 #include <gtest/gtest.h>
 

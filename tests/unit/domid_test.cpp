@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <iomemgrant/domid.h>
+#include "lib/values/domid.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <iomemgrant/error.h>
+#include "lib/values/error.h"
 
 #include <cerrno>
 

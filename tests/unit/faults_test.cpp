@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Grant and revoke with every single request to XenStore and to the module failing in turn, once or
 // from then on: nothing may stay that list does not show and revoke does not repair.
-#include <iomemgrant/granter.h>
+#include "lib/grants/granter.h"
 
 #include <filesystem>
 #include <fstream>
@@ -9,12 +9,12 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <iomemgrant/revoker.h>
-
 #include "error_of.h"
 #include "fake/fake_grant_device.h"
 #include "fake/fake_hypervisor.h"
 #include "fake/fake_xenstore.h"
+
+#include "lib/grants/revoker.h"
 
 using namespace iomemgrant;
 

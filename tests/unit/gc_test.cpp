@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // gc as the user meets it: who died, what is left, and what must not be touched.
-#include <iomemgrant/collector.h>
+#include "lib/grants/collector.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

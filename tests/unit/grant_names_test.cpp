@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // How grants are named and numbered, in every command.
-#include <iomemgrant/grant_numbers.h>
+#include "lib/host/grant_numbers.h"
 
 #include <fstream>
 #include <iterator>
 
-#include <iomemgrant/grant_name.h>
-
 #include "answer.h"
 #include "error_of.h"
 #include "messages.h"
+
+#include "lib/values/grant_name.h"
 
 using namespace iomemgrant;
 

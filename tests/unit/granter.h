@@ -12,12 +12,12 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <iomemgrant/granter.h>
-
 #include "error_of.h"
 #include "fake/fake_grant_device.h"
 #include "fake/fake_hypervisor.h"
 #include "fake/fake_xenstore.h"
+
+#include "lib/grants/granter.h"
 
 namespace iomemgrant
 {

@@ -2,9 +2,9 @@
 // Granter: what it grants and publishes, and what it takes back.
 #include <cerrno>
 
-#include <iomemgrant/revoker.h>
-
 #include "granter.h"
+
+#include "lib/grants/revoker.h"
 
 using namespace iomemgrant;
 

@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include <iomemgrant/error.h>
+#include "lib/values/error.h"
 
 using namespace iomemgrant;
 

@@ -4,12 +4,13 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <iomemgrant/collector.h>
 #include <xen-iomemgrant/commands.h>
 
 #include "answer.h"
 #include "fake/fake_machine.h"
 #include "world.h"
+
+#include "lib/grants/collector.h"
 
 using namespace iomemgrant;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <iomemgrant/label.h>
+#include "lib/values/label.h"
 
 #include <gtest/gtest.h>
 

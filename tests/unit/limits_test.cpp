@@ -5,12 +5,12 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <iomemgrant/limits.h>
-
-#include "../../lib/src/libxl_config.h"
 #include "answer.h"
 #include "fake/fake_machine.h"
 #include "pci_tree.h"
+
+#include "lib/check/limits.h"
+#include "lib/xen/libxl_config.h"
 
 using namespace iomemgrant;
 

@@ -10,11 +10,11 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <iomemgrant/publication.h>
-
 #include "answer.h"
 #include "fake/fake_machine.h"
 #include "pci_tree.h"
+
+#include "lib/publication/publication.h"
 
 namespace iomemgrant
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // wait and monitor, while the guest and other programs act.
-#include <iomemgrant/monitor.h>
+#include "lib/inventory/monitor.h"
 
 #include <filesystem>
 

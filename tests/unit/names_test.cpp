@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Names of domains that are not plain ASCII, and names that two domains have.
-#include <iomemgrant/one_line.h>
+#include "lib/text/one_line.h"
 
 #include "answer.h"
 #include "messages.h"

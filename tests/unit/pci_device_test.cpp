@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <iomemgrant/pci_device.h>
+#include "lib/pci/pci_device.h"
 
 #include <chrono>
 

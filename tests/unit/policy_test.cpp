@@ -6,12 +6,12 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <iomemgrant/policy.h>
-
 #include "answer.h"
 #include "error_of.h"
 #include "fake/fake_machine.h"
 #include "pci_tree.h"
+
+#include "lib/policy/policy.h"
 
 using namespace iomemgrant;
 

@@ -9,14 +9,14 @@
 #include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
-#include <iomemgrant/byte_size.h>
-#include <iomemgrant/granter.h>
-
 #include <xen-iomemgrant/grantable.h>
 
 #include "error_of.h"
 #include "fake/fake_machine.h"
 #include "random_devices.h"
+
+#include "lib/grants/granter.h"
+#include "lib/text/byte_size.h"
 
 using namespace iomemgrant;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <iomemgrant/publication.h>
+#include "lib/publication/publication.h"
 
 #include <map>
 

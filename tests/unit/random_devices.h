@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include <iomemgrant/grant_device.h>
-
 #include "pci_tree.h"
+
+#include "lib/host/grant_device.h"
 
 namespace iomemgrant
 {

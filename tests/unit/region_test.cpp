@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <iomemgrant/region.h>
+#include "lib/values/region.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Several grants revoked by one command: they share one wait, and each has its own end.
-#include <iomemgrant/revoker.h>
+#include "lib/grants/revoker.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The ladder of revoke: which step does what, and that none is taken without being asked for.
-#include <iomemgrant/revoker.h>
+#include "lib/grants/revoker.h"
 
 #include <fstream>
 

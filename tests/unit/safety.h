@@ -6,10 +6,10 @@
 
 #include <gtest/gtest.h>
 
-#include <iomemgrant/safety.h>
-
 #include "error_of.h"
 #include "pci_tree.h"
+
+#include "lib/check/safety.h"
 
 namespace iomemgrant
 {

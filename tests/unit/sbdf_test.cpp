@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <iomemgrant/sbdf.h>
+#include "lib/values/sbdf.h"
 
 #include <gtest/gtest.h>
 

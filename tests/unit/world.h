@@ -9,14 +9,15 @@
 
 #include <fmt/format.h>
 
-#include <iomemgrant/granter.h>
-#include <iomemgrant/select_grant.h>
 #include <xen-iomemgrant/machine.h>
 
 #include "fake/fake_grant_device.h"
 #include "fake/fake_hypervisor.h"
 #include "fake/fake_xenstore.h"
 #include "pci_tree.h"
+
+#include "lib/grants/granter.h"
+#include "lib/inventory/select_grant.h"
 
 namespace iomemgrant
 {

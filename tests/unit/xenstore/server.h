@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include <xenstore_connection.h>
+#include "lib/xen/xenstore_connection.h"
 
 namespace iomemgrant
 {

@@ -12,10 +12,10 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include <iomemgrant/error.h>
-#include <iomemgrant/real.h>
-
 #include "server.h"
+
+#include "lib/host/real.h"
+#include "lib/values/error.h"
 
 using namespace iomemgrant;
 using namespace std::chrono_literals;

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#ifndef IOMEMGRANT_DOMAINS_H
+#define IOMEMGRANT_DOMAINS_H
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/host/host.h"
+
+namespace iomemgrant
+{
+
+/// Domains with their names; each is looked up once.
+class Domains
+{
+public:
+	explicit Domains(Host& host) : host_(host) {}
+
+	/// The domain, with its name if it has one.
+	std::optional<DomainInfo> find(Domid id);
+	/// The domain the user means.  Throws Error no-domain, with names that come close, or
+	/// ambiguous-domain.
+	DomainInfo resolve(const DomainSpec& spec);
+
+private:
+	const std::vector<DomainInfo>& all();
+	std::string name_of(Domid id);
+	DomainInfo by_name(const std::string& name);
+	DomainInfo by_id(const DomainSpec& spec);
+	DomainInfo by_uuid(const DomainSpec& spec);
+
+	Host& host_;
+	std::map<Domid, std::optional<DomainInfo>> found_;
+	std::optional<std::vector<DomainInfo>> all_;
+};
+
+} // namespace iomemgrant
+
+#endif

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#ifndef IOMEMGRANT_LOOK_H
+#define IOMEMGRANT_LOOK_H
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "lib/host/host.h"
+#include "lib/inventory/grant_status.h"
+
+namespace iomemgrant
+{
+
+/// The kernel's grants and Xen's domains at one moment, each domain asked for once.
+class Look
+{
+public:
+	explicit Look(Host& host) : host_(host), grants_(host.device.list()) {}
+
+	const Grant* grant(const GrantStatus& status) const
+	{
+		const auto found = std::ranges::find(grants_, status.grant.id, &Grant::id);
+		return found == grants_.end() ? nullptr : &*found;
+	}
+	bool has_grant_of(Domid domid) const
+	{
+		return std::ranges::find(grants_, domid, &Grant::domid) != grants_.end();
+	}
+	bool alive(const GrantStatus& status)
+	{
+		const auto domid = status.grant.domid;
+		if (!domains_.contains(domid))
+			domains_[domid] = host_.hypervisor.domain(domid);
+		const auto& now = domains_[domid];
+		return status.domain_alive && now && !now->dying && now->uuid == status.domain.uuid;
+	}
+
+private:
+	Host& host_;
+	std::vector<Grant> grants_;
+	std::map<Domid, std::optional<DomainInfo>> domains_;
+};
+
+} // namespace iomemgrant
+
+#endif

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "lib/values/grant.h"
+
+#include <charconv>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "lib/values/error.h"
+
+namespace iomemgrant
+{
+
+std::optional<GrantId> GrantId::parse(std::string_view text)
+{
+	if (text.starts_with('g'))
+		text.remove_prefix(1);
+	std::uint64_t value = 0;
+	const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
+	if (text.empty() || status != std::errc() || end != text.data() + text.size() ||
+		(text.size() > 1 && text[0] == '0'))
+		return std::nullopt;
+	return GrantId(value);
+}
+
+GrantId GrantId::from_user(std::string_view text)
+{
+	if (const auto id = parse(text))
+		return *id;
+	throw Error(kind::bad_grant_id, fmt::format("'{}' is not a grant id (want 17 or g17)", text),
+		"xen-iomemgrant list");
+}
+
+std::string GrantId::str() const
+{
+	return fmt::format("g{}", value_);
+}
+
+std::string DeviceId::str() const
+{
+	auto text = fmt::format("{:04x}:{:04x}", vendor, device);
+	if (subsystem_vendor)
+		text += fmt::format(
+			" (subsystem {:04x}:{:04x})", subsystem_vendor, subsystem_device);
+	return text;
+}
+
+std::string_view to_string(Access access)
+{
+	return access == Access::read_only ? "ro" : "rw";
+}
+
+std::string_view to_string(Cache cache)
+{
+	return cache == Cache::uncached ? "uc" : "wc";
+}
+
+Cache parse_cache(std::string_view text)
+{
+	if (text == "uc")
+		return Cache::uncached;
+	if (text == "wc")
+		return Cache::write_combining;
+	if (text == "wb" || text == "wt" || text == "wp")
+		throw Error(kind::cache_wb, "cacheable mappings of MMIO are not allowed (XSA-154)",
+			"use uc (default) or wc");
+	throw Error(kind::usage, fmt::format("--cache: '{}' is not uc or wc", text));
+}
+
+std::vector<std::string_view> Grant::Changes::names() const
+{
+	const std::pair<bool, std::string_view> known[] = {
+		{bus_master, "bus-master"},
+		{decode_off, "decode-off"},
+		{not_d0, "not-d0"},
+		{bar_register, "bar-register"},
+		{mappable, "mappable"},
+	};
+	std::vector<std::string_view> names;
+	for (const auto& [holds, name] : known) {
+		if (holds)
+			names.push_back(name);
+	}
+	return names;
+}
+
+std::string_view to_string(Grant::LostReason reason)
+{
+	switch (reason) {
+	case Grant::LostReason::device_gone:
+		return "device-gone";
+	case Grant::LostReason::moved:
+		return "moved";
+	case Grant::LostReason::driver_left:
+		return "driver-left";
+	case Grant::LostReason::driver_came:
+		return "driver-came";
+	case Grant::LostReason::assigned:
+		return "assigned";
+	}
+	return "unknown";
+}
+
+} // namespace iomemgrant
