@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "access.h"
+#include "cmd/xen-iomemagent/access.h"
 
 #include <fmt/format.h>
 
-#include <output/command_line.h>
-
+#include "cmd/cli/command_line.h"
 #include "lib/text/byte_size.h"
 
 namespace iomemgrant::agent

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "mapping.h"
+#include "cmd/xen-iomemagent/mapping.h"
 
 namespace iomemgrant
 {

@@ -4,11 +4,9 @@
 
 #include <functional>
 
-#include <output/command_line.h>
-#include <output/output.h>
-
-#include "mapped_grant.h"
-
+#include "cmd/cli/command_line.h"
+#include "cmd/cli/output.h"
+#include "cmd/xen-iomemagent/mapped_grant.h"
 #include "lib/host/grant_device.h"
 
 namespace iomemgrant::agent

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "mapped_grant.h"
+#include "cmd/xen-iomemagent/mapped_grant.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "mapping.h"
+#include "cmd/xen-iomemagent/mapping.h"
 
 #include <cassert>
 #include <cerrno>

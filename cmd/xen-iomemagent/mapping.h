@@ -5,8 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "mapped_grant.h"
-
+#include "cmd/xen-iomemagent/mapped_grant.h"
 #include "lib/values/lockdown.h"
 
 namespace iomemgrant::agent

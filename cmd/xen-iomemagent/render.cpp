@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "render.h"
+#include "cmd/xen-iomemagent/render.h"
 
 #include <algorithm>
 #include <cctype>
 
 #include <fmt/format.h>
 
-#include <output/table.h>
-
+#include "cmd/cli/table.h"
 #include "lib/text/byte_size.h"
 
 namespace iomemgrant::agent

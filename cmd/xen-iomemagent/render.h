@@ -8,7 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "mapped_grant.h"
+#include "cmd/xen-iomemagent/mapped_grant.h"
 
 namespace iomemgrant::agent
 {

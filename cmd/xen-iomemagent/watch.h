@@ -4,7 +4,7 @@
 
 #include <chrono>
 
-#include "mapped_grant.h"
+#include "cmd/xen-iomemagent/mapped_grant.h"
 
 namespace iomemgrant::agent
 {

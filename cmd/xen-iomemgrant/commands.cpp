@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "commands.h"
+#include "cmd/xen-iomemgrant/commands.h"
 
 namespace iomemgrant
 {

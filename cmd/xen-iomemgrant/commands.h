@@ -5,9 +5,8 @@
 #include <functional>
 #include <string>
 
-#include <output/command_line.h>
-
-#include "machine.h"
+#include "cmd/cli/command_line.h"
+#include "cmd/xen-iomemgrant/machine/machine.h"
 
 namespace iomemgrant
 {

@@ -5,10 +5,9 @@
 
 #include <unistd.h>
 
-#include <output/output.h>
-
-#include "commands.h"
-#include "real_machine.h"
+#include "cmd/cli/output.h"
+#include "cmd/xen-iomemgrant/commands.h"
+#include "cmd/xen-iomemgrant/machine/real_machine.h"
 
 using namespace iomemgrant;
 

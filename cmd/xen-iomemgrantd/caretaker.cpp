@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "caretaker.h"
+#include "cmd/xen-iomemgrantd/caretaker.h"
 
 #include <algorithm>
 

@@ -3,10 +3,9 @@
 #include <string>
 #include <vector>
 
-#include <output/command_line.h>
-#include <output/output.h>
-
-#include "service.h"
+#include "cmd/cli/command_line.h"
+#include "cmd/cli/output.h"
+#include "cmd/xen-iomemgrantd/service.h"
 
 using namespace iomemgrant;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "service.h"
+#include "cmd/xen-iomemgrantd/service.h"
 
 #include <algorithm>
 #include <cerrno>

@@ -6,8 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "caretaker.h"
-
+#include "cmd/xen-iomemgrantd/caretaker.h"
 #include "lib/host/real.h"
 
 struct sd_event;

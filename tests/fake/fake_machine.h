@@ -7,12 +7,11 @@
 #include <string>
 #include <vector>
 
-#include <xen-iomemgrant/commands.h>
-
 #include "fake_grant_device.h"
 #include "fake_hypervisor.h"
 #include "fake_xenstore.h"
 
+#include "cmd/xen-iomemgrant/commands.h"
 #include "lib/host/absent_xenstore.h"
 #include "lib/values/error.h"
 

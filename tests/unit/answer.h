@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include <output/output.h>
+#include "cmd/cli/output.h"
 
 /// A JSON document that a program printed, or a part of it.  Tests read answers by this: nlohmann's
 /// templates are compiled once, in answer.cpp, and not in each test.

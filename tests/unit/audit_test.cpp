@@ -7,9 +7,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <xen-iomemgrant/commands.h>
-
 #include "world.h"
+
+#include "cmd/xen-iomemgrant/commands.h"
 
 using namespace iomemgrant;
 

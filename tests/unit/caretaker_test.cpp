@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What the service does at each look, and when it looks.
-#include <xen-iomemgrantd/caretaker.h>
+#include "cmd/xen-iomemgrantd/caretaker.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <output/command_line.h>
+#include "cmd/cli/command_line.h"
 
 #include <cstdio>
 #include <cstdlib>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <output/duration.h>
+#include "cmd/cli/duration.h"
 
 #include <utility>
 

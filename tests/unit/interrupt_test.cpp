@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <xen-iomemgrant/interrupt.h>
+#include "cmd/xen-iomemgrant/machine/interrupt.h"
 
 #include <csignal>
 #include <cstdlib>

@@ -4,12 +4,11 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <xen-iomemgrant/commands.h>
-
 #include "answer.h"
 #include "fake/fake_machine.h"
 #include "world.h"
 
+#include "cmd/xen-iomemgrant/commands.h"
 #include "lib/grants/collector.h"
 
 using namespace iomemgrant;

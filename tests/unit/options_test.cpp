@@ -4,12 +4,12 @@
 
 #include <gtest/gtest.h>
 
-#include <output/arguments.h>
-#include <output/help.h>
-#include <xen-iomemgrant/commands.h>
-
 #include "agent/guest.h"
 #include "error_of.h"
+
+#include "cmd/cli/arguments.h"
+#include "cmd/cli/help.h"
+#include "cmd/xen-iomemgrant/commands.h"
 
 using namespace iomemgrant;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <output/output.h>
+#include "cmd/cli/output.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>

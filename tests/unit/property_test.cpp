@@ -9,12 +9,11 @@
 #include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
-#include <xen-iomemgrant/grantable.h>
-
 #include "error_of.h"
 #include "fake/fake_machine.h"
 #include "random_devices.h"
 
+#include "cmd/xen-iomemgrant/render/grantable.h"
 #include "lib/grants/granter.h"
 #include "lib/text/byte_size.h"
 

@@ -7,10 +7,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <xen-iomemgrant/commands.h>
-
 #include "answer.h"
 #include "world.h"
+
+#include "cmd/xen-iomemgrant/commands.h"
 
 using namespace iomemgrant;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <output/table.h>
+#include "cmd/cli/table.h"
 
 #include <gtest/gtest.h>
 

@@ -9,13 +9,12 @@
 
 #include <fmt/format.h>
 
-#include <xen-iomemgrant/machine.h>
-
 #include "fake/fake_grant_device.h"
 #include "fake/fake_hypervisor.h"
 #include "fake/fake_xenstore.h"
 #include "pci_tree.h"
 
+#include "cmd/xen-iomemgrant/machine/machine.h"
 #include "lib/grants/granter.h"
 #include "lib/inventory/select_grant.h"
 

@@ -5,7 +5,8 @@
 
 #include "../answer.h"
 #include "guest.h"
-#include "mapping.h"
+
+#include "cmd/xen-iomemagent/mapping.h"
 
 namespace iomemgrant::agent
 {

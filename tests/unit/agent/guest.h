@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "commands.h"
+#include "cmd/xen-iomemagent/commands.h"
 
 namespace iomemgrant::agent
 {
