@@ -7,8 +7,8 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
-#include "fake/fake_machine.h"
-#include "unit/pci_tree.h"
+#include "tests/fake/fake_machine.h"
+#include "tests/unit/support/pci_tree.h"
 
 using namespace iomemgrant;
 

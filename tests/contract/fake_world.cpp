@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "contract/world.h"
+#include "tests/contract/world.h"
 
-#include "fake/fake_grant_device.h"
-#include "fake/fake_xenstore.h"
+#include "tests/fake/fake_grant_device.h"
+#include "tests/fake/fake_xenstore.h"
 
 namespace iomemgrant::contract
 {

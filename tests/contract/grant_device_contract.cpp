@@ -6,10 +6,9 @@
 #include <optional>
 #include <string>
 
-#include "contract/world.h"
-
 #include "lib/text/byte_size.h"
 #include "lib/values/error.h"
+#include "tests/contract/world.h"
 
 using namespace iomemgrant;
 

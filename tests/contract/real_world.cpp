@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // CONTRACT_GUEST names a guest by its id, CONTRACT_DEVICE a device whose BAR 2 has a MiB.
-#include "contract/world.h"
+#include "tests/contract/world.h"
 
 #include <cstdlib>
 #include <stdexcept>

@@ -3,7 +3,7 @@
 
 #include <stdexcept>
 
-#include "contract/world.h"
+#include "tests/contract/world.h"
 
 using namespace iomemgrant;
 using std::chrono::milliseconds;

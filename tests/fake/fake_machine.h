@@ -7,13 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "fake_grant_device.h"
-#include "fake_hypervisor.h"
-#include "fake_xenstore.h"
-
 #include "cmd/xen-iomemgrant/commands.h"
 #include "lib/host/absent_xenstore.h"
 #include "lib/values/error.h"
+#include "tests/fake/fake_grant_device.h"
+#include "tests/fake/fake_hypervisor.h"
+#include "tests/fake/fake_xenstore.h"
 
 namespace iomemgrant
 {

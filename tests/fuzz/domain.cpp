@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 using namespace iomemgrant;
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "fuzz.h"
-#include "kernel_decode.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/kernel_decode.h"
 
 using namespace iomemgrant;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // REGION and BDF as a user types them.
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 #include "lib/text/byte_size.h"
 #include "lib/values/region.h"

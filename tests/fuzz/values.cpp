@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The small values: byte sizes, labels, grant ids, classes to allow, cache types.
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 #include "lib/text/byte_size.h"
 #include "lib/text/one_line.h"

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "guest.h"
+#include "tests/unit/agent/guest.h"
 
 namespace iomemgrant::agent
 {

@@ -3,10 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include "../answer.h"
-#include "guest.h"
-
 #include "cmd/xen-iomemagent/mapping.h"
+#include "tests/unit/agent/guest.h"
+#include "tests/unit/support/answer.h"
 
 namespace iomemgrant::agent
 {

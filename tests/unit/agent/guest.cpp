@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "guest.h"
+#include "tests/unit/agent/guest.h"
 
 #include <cstdlib>
 #include <fstream>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <gtest/gtest.h>
 
-#include "../answer.h"
-#include "guest.h"
+#include "tests/unit/agent/guest.h"
+#include "tests/unit/support/answer.h"
 
 namespace iomemgrant::agent
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <gtest/gtest.h>
 
-#include "guest.h"
+#include "tests/unit/agent/guest.h"
 
 namespace iomemgrant::agent
 {

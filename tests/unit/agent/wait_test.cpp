@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "../answer.h"
-#include "guest.h"
+#include "tests/unit/agent/guest.h"
+#include "tests/unit/support/answer.h"
 
 namespace iomemgrant::agent
 {
