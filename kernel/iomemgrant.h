@@ -3,20 +3,26 @@
  * Types and functions that the files of this module share.
  *
  *	main        module, ioctls            probe      what Xen can do
- *	grant       grants of this domain     grant_make how one comes to be
- *	grant_label names of grants           grant_list LIST
- *	grant_news  poll()                    entry      Xen's marks in grants
- *	grant_lost  whose device changed      lost       tells their guests
- *	pci...      the BARs, see bar.h       death      ends grants of the dead
- *	store       XenStore, which may hang
  *	sysfs       class iomemgrant
- *	map         mappings                  map_refs   their references
- *	map_list    all of them
- *	map_user    mmap()                    map_kernel use by other drivers
- *	map_pm      suspend
- *	map_pv, map_hvm   how each kind of guest maps
- *	node        /dev/xen/iomem/           frontend   xenbus device "iomem"
- *	offer       what a granter publishes  waiting    offers that lack a watch
+ *
+ *	bar/        the BARs, see bar/bar.h
+ *
+ *	grant/      granting, in dom0:
+ *	grant       grants of this domain     make       how one comes to be
+ *	label       names of grants           list       LIST
+ *	news        poll()                    entry      Xen's marks in grants
+ *	lost        whose device changed      tell       tells their guests
+ *	store       XenStore, which may hang  death      ends grants of the dead
+ *
+ *	map/        mapping, in a guest:
+ *	create      mappings                  refs       their references
+ *	list        all of them               mmap       mmap()
+ *	users       use by other drivers      pm         suspend
+ *	pv, hvm     how each kind of guest maps
+ *
+ *	frontend/   what a guest is offered:
+ *	frontend    xenbus device "iomem"     offer      what a granter publishes
+ *	waiting     offers that lack a watch  node       /dev/xen/iomem/
  */
 #ifndef IOMEMGRANT_H
 #define IOMEMGRANT_H
@@ -39,12 +45,12 @@
 
 #include <xen/iomemgrant.h>
 
-#include "bar.h"
+#include "bar/bar.h"
 #include "compat.h"
 #include "decode.h"
 #include "range.h"
 
-/* ------------------------------------------------------------------ main.c */
+/* ------------------------------------------------------------------- main.c */
 
 extern unsigned int iomemgrant_max_pages;
 extern unsigned int iomemgrant_max_refs;
@@ -58,7 +64,7 @@ struct iomemgrant_file {
 	u64 seen;	/* last grant_generation() this file listed; racy by design */
 };
 
-/* ----------------------------------------------------------------- probe.c */
+/* ------------------------------------------------------------------ probe.c */
 
 bool probe_iomem_map(void);		/* Xen accepts GNTMAP_iomem_map */
 unsigned int probe_gnttab_version(void);	/* 1 or 2 */
@@ -68,7 +74,7 @@ bool probe_domain_dying(domid_t domid);
 /* Grant frames of this domain: now, and at most. */
 int probe_gnttab_size(u32 *frames, u32 *max_frames);
 
-/* ----------------------------------------------------------------- entry.c */
+/* ------------------------------------------------------------ grant/entry.c */
 
 bool entry_readable(void);
 /* 1: Xen marks the entry as in use, 0: it does not, negative: cannot tell. */
@@ -79,12 +85,12 @@ bool entry_refusable(void);
 void entry_refuse_maps(grant_ref_t ref);
 void entry_exit(void);
 
-/* ----------------------------------------------------------------- grant.c */
+/* ------------------------------------------------------------ grant/grant.c */
 
 extern struct mutex grants_lock;
 extern struct list_head grants;	/* grants_lock */
 
-/* Locks are explained at the top of grant.c. */
+/* Locks are explained at the top of grant/grant.c. */
 struct grant {
 	struct device dev;		/* grantN; carries the reference count */
 	struct list_head node;		/* grants_lock */
@@ -145,7 +151,7 @@ bool grant_any(void);
 int grant_init(void);
 void grant_exit(void);
 
-/* ------------------------ grant_make.c, grant_label.c, grant_list.c, grant_news.c */
+/* ------------------ grant/make.c, grant/label.c, grant/list.c, grant/news.c */
 
 int grant_create(struct iomemgrant_grant *request, const void *owner);
 bool grant_label_valid(const char *label);
@@ -160,9 +166,9 @@ u64 grant_generation(void);
 __poll_t grant_poll(struct file *file, struct poll_table_struct *wait, u64 seen);
 void grant_room(struct iomemgrant_info *info);
 
-/* ------------------------------------------------------------ grant_lost.c */
+/* ------------------------------------------------------------- grant/lost.c */
 
-/* The part of a lost grant that lost.c has to know. */
+/* The part of a lost grant that grant/tell.c has to know. */
 struct lost_grant {
 	u64 id;
 	domid_t domid;
@@ -179,7 +185,7 @@ void grant_each_lost(bool (*tell)(const struct lost_grant *grant));
 /* Ends the lost grants no guest needs, each after @withdraw was true, called with no lock held. */
 void grant_each_of_no_use(bool (*withdraw)(const struct lost_grant *grant));
 
-/* ----------------------------------------------------------------- store.c */
+/* ------------------------------------------------------------ grant/store.c */
 
 extern struct workqueue_struct *store_wq;	/* its workers may wait for xenstored */
 
@@ -189,17 +195,17 @@ int store_ask_uuid(domid_t domid, uuid_t *uuid);	/* waits with a limit */
 int store_init(void);
 void store_exit(void);
 
-/* ----------------------------------------------------------------- death.c */
+/* ------------------------------------------------------------ grant/death.c */
 
 void death_check_later(void);
 void death_check_now(void);
 void death_exit(void);
 
-/* ------------------------------------------------------------------ lost.c */
+/* ------------------------------------------------------------- grant/tell.c */
 
 void lost_settle_all(void);		/* on store_wq only */
 
-/* ------------------------------------------------------------------- map.c */
+/* ------------------------------------------------------------- map/create.c */
 
 enum map_state {
 	MAP_MAPPED,
@@ -211,7 +217,7 @@ enum map_state {
 
 #define MAP_NO_HANDLE	(~(grant_handle_t)0)
 
-/* Locks are explained at the top of map.c. */
+/* Locks are explained at the top of map/create.c. */
 struct iomem_map {
 	struct device dev;		/* mapN; carries the reference count */
 	/* These three: written under both maps_lock and find_lock, read under either. */
@@ -272,7 +278,7 @@ void map_notify(struct iomem_map *map);
 void map_zap(struct iomem_map *map);
 unsigned int map_zombies(void);
 
-/* -------------------------------------------------------------- map_list.c */
+/* --------------------------------------------------------------- map/list.c */
 
 int map_list_add(struct iomem_map *map);
 int map_retire(struct iomem_map *map);
@@ -285,7 +291,7 @@ struct iomem_map *map_find_devid(u64 devid);
 bool map_devid_lingers(u64 devid);
 void map_exit(void);
 
-/* -------------------------------------------------------------- map_refs.c */
+/* --------------------------------------------------------------- map/refs.c */
 
 /* All of them: map->lock held for write. */
 int map_fill(struct iomem_map *map);
@@ -293,21 +299,21 @@ void map_unmap_refs(struct iomem_map *map);
 void map_forget_refs(struct iomem_map *map);
 bool map_unmap_refs_patiently(struct iomem_map *map, unsigned int tries);
 
-/* ----------------------------------------------------- map_user.c, map_pm.c */
+/* ----------------------------------------------------- map/mmap.c, map/pm.c */
 
 int map_mmap(struct iomem_map *map, struct vm_area_struct *vma, unsigned long first_page);
 extern const struct dev_pm_ops map_pm_ops;
 void map_pm_init(void);
 void map_pm_exit(void);
 
-/* ------------------------------------------------------------ map_kernel.c */
+/* -------------------------------------------------------------- map/users.c */
 
 /* All of them: map->lock held for write.  After freeze() and lose() no entry is left. */
 void map_kernel_freeze(struct iomem_map *map);
 void map_kernel_restore(struct iomem_map *map);
 void map_kernel_lose(struct iomem_map *map);
 
-/* ----------------------------------------------------- map_pv.c, map_hvm.c */
+/* ------------------------------------------------------ map/pv.c, map/hvm.c */
 
 /*
  * The two ways to map.  prepare() readies host_addr for all pages, finish() is
@@ -328,9 +334,9 @@ struct map_kind {
 
 extern const struct map_kind map_kind_pv;
 extern const struct map_kind map_kind_hvm;
-const struct map_kind *map_kind(void);		/* in map_refs.c: that of this guest */
+const struct map_kind *map_kind(void);		/* in map/refs.c: that of this guest */
 
-/* ------------------------------------------------------------------ node.c */
+/* ---------------------------------------------------------- frontend/node.c */
 
 #define NODE_MINORS (1U << 16)
 
@@ -340,7 +346,7 @@ void node_exit(void);
 struct address_space *node_mapping(void);
 dev_t node_devt(const struct iomem_map *map);
 
-/* ----------------------------------------------------------------- offer.c */
+/* --------------------------------------------------------- frontend/offer.c */
 
 struct xenbus_device;
 
@@ -352,12 +358,12 @@ struct xenbus_device;
 int offer_read(const struct xenbus_device *dev, u64 id, struct map_request *request, char *label,
 	       uuid_t *uuid, const char **what);
 
-/* -------------------------------------------------------------- frontend.c */
+/* ------------------------------------------------------ frontend/frontend.c */
 
 int frontend_init(void);
 void frontend_exit(void);
 
-/* --------------------------------------------------------------- waiting.c */
+/* ------------------------------------------------------- frontend/waiting.c */
 
 /* In `error` of an offer that waits; the granter's command knows its first two words. */
 #define WAITING_ERROR "ENOSPC watches: xenstored lets this guest have no more watches"
@@ -366,7 +372,7 @@ void waiting_begin(const struct xenbus_device *dev);
 void waiting_retry(void);
 void waiting_exit(void);
 
-/* ----------------------------------------------------------------- sysfs.c */
+/* ------------------------------------------------------------------ sysfs.c */
 
 extern struct class iomemgrant_class;
 extern const struct attribute_group *grant_groups[];

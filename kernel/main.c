@@ -18,7 +18,7 @@ unsigned int iomemgrant_max_refs = 8192;
 unsigned int iomemgrant_headroom = 8;
 struct workqueue_struct *iomemgrant_wq;
 
-/* A mapping's place in the address space of node.c is 4 GiB: 2^20 pages. */
+/* A mapping's place in the address space of frontend/node.c is 4 GiB: 2^20 pages. */
 #define MAX_PAGES_LIMIT (1U << 18)
 
 static int set_max_pages(const char *text, const struct kernel_param *kp)

@@ -4,7 +4,7 @@
  * per mapping.  One value a file, numbers decimal, addresses 0x-hex, "-" for what
  * is absent.
  *
- * No file takes a lock of grant.c or map.c: both remove these devices with their
+ * No file takes a lock of grant/grant.c or map/create.c: both remove these devices with their
  * locks held, and removal waits for readers.  So a value may be a moment old.
  */
 #include <linux/pci.h>

@@ -60,7 +60,7 @@ public:
 	const std::vector<Device>& devices() const { return devices_; }
 	const Device& at(const Sbdf& sbdf) const;
 
-	/// kernel/pci.c and kernel/grant.c in a few lines: the errno, or 0.
+	/// kernel/bar/check.c and kernel/grant/ in a few lines: the errno, or 0.
 	int refuse(const GrantRequest& request, const std::vector<Grant>& grants,
 		const ModuleInfo& module) const;
 	/// Whether any page of this range of machine addresses holds the MSI-X table or pending

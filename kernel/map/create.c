@@ -11,14 +11,14 @@
  * tried again for ever, because the granter is not free before it is.
  *
  * Locks, in this order:
- *  - maps_lock (map_list.c): which mappings there are.  Held while devices come and
+ *  - maps_lock (map/list.c): which mappings there are.  Held while devices come and
  *    go, which waits for devtmpfs, and that for processes that list a folder of it.
  *  - mmap_lock of a process (fault, mmap)
  *  - map->lock: the state of one mapping.  A fault holds it for read from the look
  *    at the state until the entry is in, a change of state for write from the
  *    change until the entries are gone: no fault can put one back in between.
  *  - the locks of the mm
- *  - find_lock (map_list.c), a spinlock: looking mappings up, who owns them.
+ *  - find_lock (map/list.c), a spinlock: looking mappings up, who owns them.
  * Never under mmap_lock: maps_lock.  Never under map->lock: copying from or to user
  * space (which may fault on one of our own pages), XenStore, adding or removing a
  * device.  sysfs files take none of them.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * All mappings of this domain: numbers and nodes, looking them up, and keeping
- * those that Xen does not take back yet.  Locks are explained in map.c.
+ * those that Xen does not take back yet.  Locks are explained in map/create.c.
  */
 #include <linux/delay.h>
 #include <linux/module.h>

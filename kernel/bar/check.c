@@ -4,8 +4,8 @@
  *
  * User space has checked most of this before; it is checked again because user
  * space only proposes.  All of it runs in dom0 under grants_lock and the device's
- * lock, so that no driver binds or leaves meanwhile.  pci_hold.c then keeps the BAR
- * as it is, pci_watch.c sees to what cannot be kept.
+ * lock, so that no driver binds or leaves meanwhile.  bar/hold.c then keeps the BAR
+ * as it is, bar/watch.c sees to what cannot be kept.
  */
 #include <linux/pci.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Making a grant: what is asked for is checked, the BAR is held, references are
- * taken and filled.  grant.c explains the locks, and keeps what is made here.
+ * taken and filled.  grant/grant.c explains the locks, and keeps what is made here.
  *
  * Order matters.  Everything that can fail comes before the references are filled,
  * because the guest may map from then on.

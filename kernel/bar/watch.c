@@ -11,7 +11,7 @@
  *
  * A device that is pulled, removed or moved to other addresses: its old ones may be
  * given to another device while the guest still maps them.  So they are reserved
- * again as soon as the PCI core let go of them, see pci_place.c.
+ * again as soon as the PCI core let go of them, see bar/place.c.
  *
  * The bus notifier tells of most, inside the device's lock but for removals.  bar_look()
  * looks for the others: a BAR that sysfs resizes, a device given to another guest, a

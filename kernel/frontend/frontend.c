@@ -11,15 +11,15 @@
  *
  * State 6 says that every reference is given back, and so do state 1 and mapped-pages
  * 0.  While Xen does not take one, they stay what they were and the work below goes on
- * trying.  When the directory goes, or the driver is unbound, map_list.c goes on with
+ * trying.  When the directory goes, or the driver is unbound, map/list.c goes on with
  * the rest of the mapping; nothing is mapped under the same number until that is done.
  *
- * offer.c reads the offer and trusts none of it.  Several nodes are written in a
+ * frontend/offer.c reads the offer and trusts none of it.  Several nodes are written in a
  * transaction, which first looks whether the directory still exists: the granter may
  * remove it at any moment.
  *
  * Locks.  fe->lock serializes the watch (otherend_changed), the work, removal and
- * the reboot notifier; it is taken before those of map.c.  frontends_lock guards the
+ * the reboot notifier; it is taken before those of map/create.c.  frontends_lock guards the
  * list and is taken first.
  */
 #include <linux/errno.h>

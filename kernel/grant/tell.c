@@ -9,7 +9,7 @@
  * The module does all of it itself, because no program of user space is sure to run.
  *
  * A grant that was not published yet, or whose publication could not be written, is
- * tried again as long as it exists: death.c, whose work this is part of, looks every
+ * tried again as long as it exists: grant/death.c, whose work this is part of, looks every
  * ten seconds.
  *
  * User space publishes under the grant's id where that is free, else under another

@@ -5,7 +5,7 @@
  * The device may have a driver of its own, which enables it and reserves the BAR
  * through the PCI core.  The core books that on the driver that is bound, and undoes
  * it when that leaves.  So neither is done through the core here:
- * the regions are this module's own (pci_region.c), and the enable count is counted
+ * the regions are this module's own (bar/region.c), and the enable count is counted
  * down by hand until it is the last one.
  *
  * The last enable count is given back under the device's lock, or a driver that is
@@ -187,7 +187,7 @@ static struct pci_bus *root_bus(struct pci_bus *bus)
 	return bus;
 }
 
-/* A page of its own, for hold->place: see the head of pci_region.c. */
+/* A page of its own, for hold->place: see the head of bar/region.c. */
 static struct bar_hold *hold_alloc(struct pci_dev *pdev, u8 bar)
 {
 	struct bar_hold *hold = (struct bar_hold *)get_zeroed_page(GFP_KERNEL);

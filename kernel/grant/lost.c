@@ -3,7 +3,7 @@
  * Grants whose device is not any more what it was when they were made.
  *
  * A grant is lost when its device, its place or the driver that lent it has gone.
- * lost.c tells the guest, which then lets go.  A lost grant that was told and that
+ * grant/tell.c tells the guest, which then lets go.  A lost grant that was told and that
  * the guest does not map is of no use to any domain: it ends without being asked
  * for, because its references keep the addresses, and a driver, waiting.
  *

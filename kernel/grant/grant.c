@@ -8,7 +8,7 @@
  * struct page of a BAR when a reference is still busy at its end.  Nor does it keep
  * the BAR in place while another domain uses it.
  *
- * Steps.  GRANT: the BAR is checked (pci.c) and held (pci_hold.c), references are
+ * Steps.  GRANT: the BAR is checked (bar/check.c) and held (bar/hold.c), references are
  * taken and filled, user space publishes them.  The guest maps them with
  * GNTMAP_iomem_map.  END: the references are given back one by one, each when Xen
  * says that no domain maps it; then the BAR is let go.
@@ -18,17 +18,17 @@
  * away, so the grant stays listed as ENDING and is tried again for ever.  Each grant
  * holds the module.
  *
- * End.  END, closing the file and the death of the guest (death.c) end a grant.  The
- * loss of its device makes it LOST (pci_watch.c): it ends when it is unmapped.
+ * End.  END, closing the file and the death of the guest (grant/death.c) end a grant.  The
+ * loss of its device makes it LOST (bar/watch.c): it ends when it is unmapped.
  *
  * Point of no return.  The moment a reference is filled the guest may map it; from
  * there only the guest, or its death, can free it.
  *
- * Locks.  grants_lock guards the list of grants, the BAR holds of pci_hold.c and the
+ * Locks.  grants_lock guards the list of grants, the BAR holds of bar/hold.c and the
  * fields marked so.  It is taken inside the lock of a PCI device (GRANT, and the
  * bus notifier) and inside nothing else of ours.  Never under it: copying from or
  * to user space, XenStore, waiting for another domain.  The sysfs files of a grant
- * take no lock but entry.c's, so that removing them under grants_lock cannot hang.
+ * take no lock but grant/entry.c's, so that removing them under grants_lock cannot hang.
  */
 #include <linux/bitmap.h>
 #include <linux/sched/signal.h>
@@ -96,7 +96,7 @@ static void grant_finish(struct grant *g)
 
 /*
  * Gives back every reference that the other domain does not map right now, and sees
- * to it that the others cannot be mapped again, where entry.c can.  True when all are
+ * to it that the others cannot be mapped again, where grant/entry.c can.  True when all are
  * free; @g is then only valid if the caller holds a reference of its own.
  */
 static bool grant_try_end(struct grant *g)
@@ -222,7 +222,7 @@ void grant_end_owner(const void *owner)
 	mutex_unlock(&grants_lock);
 }
 
-/* Ends the grants for which @those is true.  death.c calls this, also for none. */
+/* Ends the grants for which @those is true.  grant/death.c calls this, also for none. */
 void grant_end_those(bool (*those)(const struct grant *g, const void *arg), const void *arg)
 {
 	struct grant *g, *next;

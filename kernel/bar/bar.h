@@ -2,9 +2,9 @@
 /*
  * BARs of which pages are granted, and what the files around them do:
  *
- *	pci         may a BAR be granted      pci_hold   keeps it as it is
- *	pci_region  reserves granted pages    pci_place  keeps addresses of what has gone
- *	pci_watch   sees what changes
+ *	check    may a BAR be granted      hold     keeps it as it is
+ *	region   reserves granted pages    place    keeps addresses of what has gone
+ *	watch    sees what changes
  *
  * iomemgrant.h includes it.
  */
@@ -19,7 +19,7 @@
 
 #include "range.h"
 
-/* ------------------------------------------------------------------- pci.c */
+/* -------------------------------------------------------------- bar/check.c */
 
 /*
  * One BAR that grants hold: enabled, in D0, reserved.  Made by the first grant
@@ -35,7 +35,7 @@ struct bar_hold {
 	u8 bar;				/* fixed */
 	struct byte_range window;		/* fixed: the BAR's pages, in machine addresses */
 	struct device_driver *driver;	/* the driver that uses the device, or NULL */
-	struct list_head regions;	/* granted pages that are reserved, see pci_region.c */
+	struct list_head regions;	/* granted pages that are reserved, see bar/region.c */
 	bool incomplete;		/* not all of them could be */
 	struct resource tail;		/* rest of a page after a small BAR */
 	bool counted;			/* we hold an enable count */
@@ -48,12 +48,12 @@ struct bar_hold {
 };
 
 /*
- * All of pci*.c: caller holds grants_lock.  bar_get(), bar_part() and what else of
- * pci_hold.c looks at the driver: the device's lock, too.
+ * All of bar/: caller holds grants_lock.  bar_get(), bar_part() and what else of
+ * bar/hold.c looks at the driver: the device's lock, too.
  */
 int bar_get(struct pci_dev *pdev, const struct iomemgrant_grant *request, struct bar_hold **hold);
 
-/* -------------------------------------------------------------- pci_hold.c */
+/* --------------------------------------------------------------- bar/hold.c */
 
 extern struct list_head bar_holds;
 
@@ -75,7 +75,7 @@ void bar_mark(struct bar_hold *hold);	/* keeps a virtual function from being rem
 void bar_put(struct bar_hold *hold, struct byte_range pages, bool locked);
 void bar_part(struct bar_hold *hold);	/* the end of one without users */
 
-/* ------------------------------------------------------------ pci_region.c */
+/* ------------------------------------------------------------- bar/region.c */
 
 bool bar_reserve(struct bar_hold *hold, struct byte_range pages);
 bool bar_reserve_all(struct bar_hold *hold);	/* the pages of all its grants */
@@ -84,7 +84,7 @@ void bar_trim(struct bar_hold *hold, struct byte_range pages);
 int bar_claim_tail(struct bar_hold *hold, u32 allow);
 void bar_release(struct bar_hold *hold);
 
-/* ------------------------------------------------------------- pci_place.c */
+/* -------------------------------------------------------------- bar/place.c */
 
 bool bar_place(struct bar_hold *hold);
 void bar_unplace(struct bar_hold *hold);
@@ -93,7 +93,7 @@ void bar_take_out(struct bar_hold *hold, struct pci_dev *bridge);
 void bar_leaving(struct pci_dev *pdev);
 bool bar_still_leaving(void);
 
-/* ------------------------------------------------------------- pci_watch.c */
+/* -------------------------------------------------------------- bar/watch.c */
 
 /* It is not at its addresses any more; @reason is IOMEMGRANT_LOST_*. */
 void bar_lost(struct bar_hold *hold, u32 reason);
