@@ -61,36 +61,36 @@ extern struct workqueue_struct *iomemgrant_wq;
 
 /* One open file of /dev/xen/iomemgrant; its address is the owner of objects. */
 struct iomemgrant_file {
-	u64 seen;	/* last grant_generation() this file listed; racy by design */
+	u64 seen;	/* last iomemgrant_grant_generation() this file listed; racy by design */
 };
 
 /* ------------------------------------------------------------------ probe.c */
 
-bool probe_iomem_map(void);		/* Xen accepts GNTMAP_iomem_map */
-unsigned int probe_gnttab_version(void);	/* 1 or 2 */
-bool probe_translated(void);		/* HVM or PVH */
-bool probe_domain_exists(domid_t domid);
-bool probe_domain_dying(domid_t domid);
+bool iomemgrant_probe_iomem_map(void);		/* Xen accepts GNTMAP_iomem_map */
+unsigned int iomemgrant_probe_gnttab_version(void);	/* 1 or 2 */
+bool iomemgrant_probe_translated(void);		/* HVM or PVH */
+bool iomemgrant_probe_domain_exists(domid_t domid);
+bool iomemgrant_probe_domain_dying(domid_t domid);
 /* Grant frames of this domain: now, and at most. */
-int probe_gnttab_size(u32 *frames, u32 *max_frames);
+int iomemgrant_probe_gnttab_size(u32 *frames, u32 *max_frames);
 
 /* ------------------------------------------------------------ grant/entry.c */
 
-bool entry_readable(void);
+bool iomemgrant_entry_readable(void);
 /* 1: Xen marks the entry as in use, 0: it does not, negative: cannot tell. */
-int entry_in_use(grant_ref_t ref);
-/* False: what entry_refuse_maps() does has no effect. */
-bool entry_refusable(void);
+int iomemgrant_entry_in_use(grant_ref_t ref);
+/* False: what iomemgrant_entry_refuse_maps() does has no effect. */
+bool iomemgrant_entry_refusable(void);
 /* @ref, which is in use and is to end, cannot be mapped again once it is given back. */
-void entry_refuse_maps(grant_ref_t ref);
-void entry_exit(void);
+void iomemgrant_entry_refuse_maps(grant_ref_t ref);
+void iomemgrant_entry_exit(void);
 
 /* ------------------------------------------------------------ grant/grant.c */
 
-extern struct mutex grants_lock;
-extern struct list_head grants;	/* grants_lock */
+extern struct mutex iomemgrant_grants_lock;
+extern struct list_head iomemgrant_grants;	/* iomemgrant_grants_lock */
 
-/* Locks are explained at the top of grant/grant.c. */
+/* Locks are explained at the top of grant/grant.c; grants_lock is iomemgrant_grants_lock. */
 struct grant {
 	struct device dev;		/* grantN; carries the reference count */
 	struct list_head node;		/* grants_lock */
@@ -134,37 +134,42 @@ struct grant {
 
 #define to_grant(d) container_of(d, struct grant, dev)
 
-void grant_register(struct grant *g);
-u32 grant_refs_held(void);
-int grant_check_overlap(const struct grant *new);
-/* Caller holds grants_lock.  -EPERM: another file made it, and the caller may not touch all. */
-int grant_find_owned(u64 id, const void *owner, struct grant **g);
-int grant_end(u64 id, bool wait, const void *owner, u16 *state);
-void grant_end_owner(const void *owner);
-void grant_count(u32 *nr_grants, u32 *nr_refs);
-u32 grant_state(const struct grant *g);
-u32 grant_nr_mapped(const struct grant *g);
-struct grant *grant_find(u64 id);	/* caller holds grants_lock */
-void grant_retry_soon(void);
-void grant_end_those(bool (*those)(const struct grant *g, const void *arg), const void *arg);
-bool grant_any(void);
-int grant_init(void);
-void grant_exit(void);
+void iomemgrant_grant_register(struct grant *g);
+u32 iomemgrant_grant_refs_held(void);
+int iomemgrant_grant_check_overlap(const struct grant *new);
+/*
+ * Caller holds iomemgrant_grants_lock.  -EPERM: another file made it, and the caller may
+ * not touch all.
+ */
+int iomemgrant_grant_find_owned(u64 id, const void *owner, struct grant **g);
+int iomemgrant_grant_end(u64 id, bool wait, const void *owner, u16 *state);
+void iomemgrant_grant_end_owner(const void *owner);
+void iomemgrant_grant_count(u32 *nr_grants, u32 *nr_refs);
+u32 iomemgrant_grant_state(const struct grant *g);
+u32 iomemgrant_grant_nr_mapped(const struct grant *g);
+struct grant *iomemgrant_grant_find(u64 id);	/* caller holds iomemgrant_grants_lock */
+void iomemgrant_grant_retry_soon(void);
+void iomemgrant_grant_end_those(bool (*those)(const struct grant *g, const void *arg),
+				const void *arg);
+bool iomemgrant_grant_any(void);
+int iomemgrant_grant_init(void);
+void iomemgrant_grant_exit(void);
 
 /* ------------------ grant/make.c, grant/label.c, grant/list.c, grant/news.c */
 
-int grant_create(struct iomemgrant_grant *request, const void *owner);
-bool grant_label_valid(const char *label);
-/* Caller holds grants_lock.  -EALREADY: another grant of the same guest has it. */
-int grant_label_check(const struct grant *own, const char *label);
-void grant_label_copy(const struct grant *g, char *label);	/* IOMEMGRANT_LABEL_SIZE bytes */
-int grant_label_set(const struct iomemgrant_label *request, const void *owner);
-int grant_list(struct iomemgrant_list *list);
-void grant_announce(void);		/* caller holds grants_lock */
-void grant_announce_state(struct grant *g);
-u64 grant_generation(void);
-__poll_t grant_poll(struct file *file, struct poll_table_struct *wait, u64 seen);
-void grant_room(struct iomemgrant_info *info);
+int iomemgrant_grant_create(struct iomemgrant_grant *request, const void *owner);
+bool iomemgrant_grant_label_valid(const char *label);
+/* Caller holds iomemgrant_grants_lock.  -EALREADY: another grant of the same guest has it. */
+int iomemgrant_grant_label_check(const struct grant *own, const char *label);
+/* @label: IOMEMGRANT_LABEL_SIZE bytes */
+void iomemgrant_grant_label_copy(const struct grant *g, char *label);
+int iomemgrant_grant_label_set(const struct iomemgrant_label *request, const void *owner);
+int iomemgrant_grant_list(struct iomemgrant_list *list);
+void iomemgrant_grant_announce(void);		/* caller holds iomemgrant_grants_lock */
+void iomemgrant_grant_announce_state(struct grant *g);
+u64 iomemgrant_grant_generation(void);
+__poll_t iomemgrant_grant_poll(struct file *file, struct poll_table_struct *wait, u64 seen);
+void iomemgrant_grant_room(struct iomemgrant_info *info);
 
 /* ------------------------------------------------------------- grant/lost.c */
 
@@ -176,34 +181,34 @@ struct lost_grant {
 	u32 nr_refs;
 };
 
-/* Keeps grants with a bit of @allow, and those of @domid.  Caller holds grants_lock. */
-void grant_lose(const struct bar_hold *hold, u32 reason, u32 allow, int domid);
-void grant_note_changes(const struct bar_hold *hold, u32 changes);	/* the same */
-bool grant_any_of_no_use(void);						/* the same */
+/* Keeps grants with a bit of @allow, and those of @domid.  Caller holds iomemgrant_grants_lock. */
+void iomemgrant_grant_lose(const struct bar_hold *hold, u32 reason, u32 allow, int domid);
+void iomemgrant_grant_note_changes(const struct bar_hold *hold, u32 changes);	/* the same */
+bool iomemgrant_grant_any_of_no_use(void);	/* the same */
 /* Has @tell tell the guest of every lost grant, once, with no lock held. */
-void grant_each_lost(bool (*tell)(const struct lost_grant *grant));
+void iomemgrant_grant_each_lost(bool (*tell)(const struct lost_grant *grant));
 /* Ends the lost grants no guest needs, each after @withdraw was true, called with no lock held. */
-void grant_each_of_no_use(bool (*withdraw)(const struct lost_grant *grant));
+void iomemgrant_grant_each_of_no_use(bool (*withdraw)(const struct lost_grant *grant));
 
 /* ------------------------------------------------------------ grant/store.c */
 
-extern struct workqueue_struct *store_wq;	/* its workers may wait for xenstored */
+extern struct workqueue_struct *iomemgrant_store_wq;	/* its workers may wait for xenstored */
 
-bool store_ready(void);
-int store_read_uuid(domid_t domid, uuid_t *uuid);	/* on store_wq only */
-int store_ask_uuid(domid_t domid, uuid_t *uuid);	/* waits with a limit */
-int store_init(void);
-void store_exit(void);
+bool iomemgrant_store_ready(void);
+int iomemgrant_store_read_uuid(domid_t domid, uuid_t *uuid);	/* on iomemgrant_store_wq only */
+int iomemgrant_store_ask_uuid(domid_t domid, uuid_t *uuid);	/* waits with a limit */
+int iomemgrant_store_init(void);
+void iomemgrant_store_exit(void);
 
 /* ------------------------------------------------------------ grant/death.c */
 
-void death_check_later(void);
-void death_check_now(void);
-void death_exit(void);
+void iomemgrant_death_check_later(void);
+void iomemgrant_death_check_now(void);
+void iomemgrant_death_exit(void);
 
 /* ------------------------------------------------------------- grant/tell.c */
 
-void lost_settle_all(void);		/* on store_wq only */
+void iomemgrant_lost_settle_all(void);		/* on iomemgrant_store_wq only */
 
 /* ------------------------------------------------------------- map/create.c */
 
@@ -239,7 +244,7 @@ struct iomem_map {
 	atomic_t users;			/* open files, VMAs and drivers */
 	wait_queue_head_t changed;
 
-	/* Fixed after map_create(). */
+	/* Fixed after iomemgrant_map_create(). */
 	u32 id;
 	domid_t domid;
 	u32 nr;
@@ -257,7 +262,7 @@ struct map_request {
 	domid_t domid;
 	bool wc;
 	u32 nr;
-	u32 *refs;			/* kvmalloc'ed; map_create() takes it over */
+	u32 *refs;			/* kvmalloc'ed; iomemgrant_map_create() takes it over */
 	u64 gfn;
 	s64 devid;
 	const char *label;
@@ -266,52 +271,53 @@ struct map_request {
 	struct delayed_work *notify;
 };
 
-struct iomem_map *map_create(struct map_request *request);
-void map_forget_notify(struct iomem_map *map);
-int map_revoke(struct iomem_map *map);
-void map_stale(struct iomem_map *map);
-u64 map_base(const struct iomem_map *map);
-u64 map_gfn(const struct iomem_map *map);
+struct iomem_map *iomemgrant_map_create(struct map_request *request);
+void iomemgrant_map_forget_notify(struct iomem_map *map);
+int iomemgrant_map_revoke(struct iomem_map *map);
+void iomemgrant_map_stale(struct iomem_map *map);
+u64 iomemgrant_map_base(const struct iomem_map *map);
+u64 iomemgrant_map_gfn(const struct iomem_map *map);
 /* The next three: map->lock held for write. */
-void map_set_state(struct iomem_map *map, enum map_state state);
-void map_notify(struct iomem_map *map);
-void map_zap(struct iomem_map *map);
-unsigned int map_zombies(void);
+void iomemgrant_map_set_state(struct iomem_map *map, enum map_state state);
+void iomemgrant_map_notify(struct iomem_map *map);
+void iomemgrant_map_zap(struct iomem_map *map);
+unsigned int iomemgrant_map_zombies(void);
 
 /* --------------------------------------------------------------- map/list.c */
 
-int map_list_add(struct iomem_map *map);
-int map_retire(struct iomem_map *map);
-void map_free_id(u32 id);
-int map_unmap_id(u64 id, const void *owner);
-void map_retire_owner(const void *owner);
-struct iomem_map *map_find(u32 id, const void *owner);
-struct iomem_map *map_find_minor(unsigned int minor);
-struct iomem_map *map_find_devid(u64 devid);
-bool map_devid_lingers(u64 devid);
-void map_exit(void);
+int iomemgrant_map_list_add(struct iomem_map *map);
+int iomemgrant_map_retire(struct iomem_map *map);
+void iomemgrant_map_free_id(u32 id);
+int iomemgrant_map_unmap_id(u64 id, const void *owner);
+void iomemgrant_map_retire_owner(const void *owner);
+struct iomem_map *iomemgrant_map_find(u32 id, const void *owner);
+struct iomem_map *iomemgrant_map_find_minor(unsigned int minor);
+struct iomem_map *iomemgrant_map_find_devid(u64 devid);
+bool iomemgrant_map_devid_lingers(u64 devid);
+void iomemgrant_map_exit(void);
 
 /* --------------------------------------------------------------- map/refs.c */
 
 /* All of them: map->lock held for write. */
-int map_fill(struct iomem_map *map);
-void map_unmap_refs(struct iomem_map *map);
-void map_forget_refs(struct iomem_map *map);
-bool map_unmap_refs_patiently(struct iomem_map *map, unsigned int tries);
+int iomemgrant_map_fill(struct iomem_map *map);
+void iomemgrant_map_unmap_refs(struct iomem_map *map);
+void iomemgrant_map_forget_refs(struct iomem_map *map);
+bool iomemgrant_map_unmap_refs_patiently(struct iomem_map *map, unsigned int tries);
 
 /* ----------------------------------------------------- map/mmap.c, map/pm.c */
 
-int map_mmap(struct iomem_map *map, struct vm_area_struct *vma, unsigned long first_page);
-extern const struct dev_pm_ops map_pm_ops;
-void map_pm_init(void);
-void map_pm_exit(void);
+int iomemgrant_map_mmap(struct iomem_map *map, struct vm_area_struct *vma,
+			unsigned long first_page);
+extern const struct dev_pm_ops iomemgrant_map_pm_ops;
+void iomemgrant_map_pm_init(void);
+void iomemgrant_map_pm_exit(void);
 
 /* -------------------------------------------------------------- map/users.c */
 
 /* All of them: map->lock held for write.  After freeze() and lose() no entry is left. */
-void map_kernel_freeze(struct iomem_map *map);
-void map_kernel_restore(struct iomem_map *map);
-void map_kernel_lose(struct iomem_map *map);
+void iomemgrant_map_kernel_freeze(struct iomem_map *map);
+void iomemgrant_map_kernel_restore(struct iomem_map *map);
+void iomemgrant_map_kernel_lose(struct iomem_map *map);
 
 /* ------------------------------------------------------ map/pv.c, map/hvm.c */
 
@@ -332,19 +338,20 @@ struct map_kind {
 	void (*release)(struct iomem_map *map);
 };
 
-extern const struct map_kind map_kind_pv;
-extern const struct map_kind map_kind_hvm;
-const struct map_kind *map_kind(void);		/* in map/refs.c: that of this guest */
+extern const struct map_kind iomemgrant_map_kind_pv;
+extern const struct map_kind iomemgrant_map_kind_hvm;
+/* In map/refs.c: that of this guest. */
+const struct map_kind *iomemgrant_map_kind(void);
 
 /* ---------------------------------------------------------- frontend/node.c */
 
 #define NODE_MINORS (1U << 16)
 
-int node_init(void);
-void node_exit(void);
+int iomemgrant_node_init(void);
+void iomemgrant_node_exit(void);
 /* All VMAs of all mappings live in this one address space. */
-struct address_space *node_mapping(void);
-dev_t node_devt(const struct iomem_map *map);
+struct address_space *iomemgrant_node_mapping(void);
+dev_t iomemgrant_node_devt(const struct iomem_map *map);
 
 /* --------------------------------------------------------- frontend/offer.c */
 
@@ -355,27 +362,27 @@ struct xenbus_device;
  * for DECODE_LABEL_MAX + 1 bytes.  On success @request->refs is the caller's; on
  * failure nothing is allocated and *@what says which part was wrong.
  */
-int offer_read(const struct xenbus_device *dev, u64 id, struct map_request *request, char *label,
-	       uuid_t *uuid, const char **what);
+int iomemgrant_offer_read(const struct xenbus_device *dev, u64 id, struct map_request *request,
+			  char *label, uuid_t *uuid, const char **what);
 
 /* ------------------------------------------------------ frontend/frontend.c */
 
-int frontend_init(void);
-void frontend_exit(void);
+int iomemgrant_frontend_init(void);
+void iomemgrant_frontend_exit(void);
 
 /* ------------------------------------------------------- frontend/waiting.c */
 
 /* In `error` of an offer that waits; the granter's command knows its first two words. */
 #define WAITING_ERROR "ENOSPC watches: xenstored lets this guest have no more watches"
 
-void waiting_begin(const struct xenbus_device *dev);
-void waiting_retry(void);
-void waiting_exit(void);
+void iomemgrant_waiting_begin(const struct xenbus_device *dev);
+void iomemgrant_waiting_retry(void);
+void iomemgrant_waiting_exit(void);
 
 /* ------------------------------------------------------------------ sysfs.c */
 
 extern struct class iomemgrant_class;
-extern const struct attribute_group *grant_groups[];
-extern const struct attribute_group *map_groups[];
+extern const struct attribute_group *iomemgrant_grant_groups[];
+extern const struct attribute_group *iomemgrant_map_groups[];
 
 #endif /* IOMEMGRANT_H */

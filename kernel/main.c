@@ -42,15 +42,16 @@ static long do_info(struct iomemgrant_info *info)
 {
 	info->api_version = IOMEMGRANT_API_VERSION;
 	info->caps = (xen_initial_domain() ? IOMEMGRANT_CAP_GRANT : 0) |
-		     (probe_iomem_map() ? IOMEMGRANT_CAP_HYPERVISOR : 0) |
-		     (probe_translated() ? IOMEMGRANT_CAP_TRANSLATED : 0) |
-		     (xen_initial_domain() && entry_readable() ? IOMEMGRANT_CAP_MAPPED_COUNT : 0) |
+		     (iomemgrant_probe_iomem_map() ? IOMEMGRANT_CAP_HYPERVISOR : 0) |
+		     (iomemgrant_probe_translated() ? IOMEMGRANT_CAP_TRANSLATED : 0) |
+		     (xen_initial_domain() && iomemgrant_entry_readable() ?
+		      IOMEMGRANT_CAP_MAPPED_COUNT : 0) |
 		     (security_locked_down(LOCKDOWN_PCI_ACCESS) ? IOMEMGRANT_CAP_LOCKED_DOWN : 0);
-	info->gnttab_version = probe_gnttab_version();
+	info->gnttab_version = iomemgrant_probe_gnttab_version();
 	info->max_pages = iomemgrant_max_pages;
 	info->max_refs = iomemgrant_max_refs;
-	grant_count(&info->nr_grants, &info->nr_refs);
-	grant_room(info);
+	iomemgrant_grant_count(&info->nr_grants, &info->nr_refs);
+	iomemgrant_grant_room(info);
 	info->reserved = 0;
 	return 0;
 }
@@ -65,13 +66,13 @@ static long do_grant(struct iomemgrant_file *owner, struct iomemgrant_grant *rq)
 	/* Known before anything is granted: what does not fit could not be told. */
 	if (rq->refs && room < rq->length / RANGE_PAGE_SIZE)
 		return -EINVAL;
-	rc = grant_create(rq, owner);
+	rc = iomemgrant_grant_create(rq, owner);
 	if (rc || !rq->refs)
 		return rc;
 	for (i = 0; i < rq->nr_refs && !rc; i++)
 		rc = put_user(rq->first_ref + i, refs + i);
 	if (rc)
-		grant_end(rq->id, false, owner, &state);
+		iomemgrant_grant_end(rq->id, false, owner, &state);
 	return rc;
 }
 
@@ -79,13 +80,13 @@ static long do_end(struct iomemgrant_file *owner, struct iomemgrant_end *end)
 {
 	if (end->flags & ~IOMEMGRANT_END_WAIT)
 		return -EINVAL;
-	return grant_end(end->id, end->flags & IOMEMGRANT_END_WAIT, owner, &end->state);
+	return iomemgrant_grant_end(end->id, end->flags & IOMEMGRANT_END_WAIT, owner, &end->state);
 }
 
 static long do_list(struct iomemgrant_file *file, struct iomemgrant_list *list)
 {
-	file->seen = grant_generation();
-	return grant_list(list);
+	file->seen = iomemgrant_grant_generation();
+	return iomemgrant_grant_list(list);
 }
 
 static long do_map(struct iomemgrant_file *owner, struct iomemgrant_map *rq)
@@ -101,7 +102,7 @@ static long do_map(struct iomemgrant_file *owner, struct iomemgrant_map *rq)
 	struct iomem_map *map;
 
 	if (rq->flags & ~IOMEMGRANT_MAP_WC || rq->reserved || !rq->nr_refs ||
-	    rq->domid >= DOMID_FIRST_RESERVED || (rq->gfn && !probe_translated()))
+	    rq->domid >= DOMID_FIRST_RESERVED || (rq->gfn && !iomemgrant_probe_translated()))
 		return -EINVAL;
 	if (rq->nr_refs > iomemgrant_max_pages)
 		return -EFBIG;
@@ -115,12 +116,12 @@ static long do_map(struct iomemgrant_file *owner, struct iomemgrant_map *rq)
 		kvfree(request.refs);
 		return -EFAULT;
 	}
-	map = map_create(&request);
+	map = iomemgrant_map_create(&request);
 	if (IS_ERR(map))
 		return PTR_ERR(map);
 	rq->id = map->id;
-	rq->gfn = map_gfn(map);
-	rq->mmap_offset = map_base(map);
+	rq->gfn = iomemgrant_map_gfn(map);
+	rq->mmap_offset = iomemgrant_map_base(map);
 	rq->length = (u64)map->nr * RANGE_PAGE_SIZE;
 	put_device(&map->dev);
 	return 0;
@@ -132,7 +133,7 @@ static long do_unmap(struct iomemgrant_file *owner, struct iomemgrant_end *end)
 
 	if (end->flags)
 		return -EINVAL;
-	rc = map_unmap_id(end->id, owner);
+	rc = iomemgrant_map_unmap_id(end->id, owner);
 	end->state = rc ? IOMEMGRANT_ENDING : IOMEMGRANT_ENDED;
 	return rc;
 }
@@ -143,9 +144,9 @@ static void take_back(unsigned int cmd, struct iomemgrant_file *owner, void *arg
 	u16 state;
 
 	if (cmd == IOMEMGRANT_IOC_GRANT)
-		grant_end(((struct iomemgrant_grant *)arg)->id, false, owner, &state);
+		iomemgrant_grant_end(((struct iomemgrant_grant *)arg)->id, false, owner, &state);
 	else if (cmd == IOMEMGRANT_IOC_MAP)
-		map_unmap_id(((struct iomemgrant_map *)arg)->id, owner);
+		iomemgrant_map_unmap_id(((struct iomemgrant_map *)arg)->id, owner);
 }
 
 /* Size of the argument in this version of the module; the command has that of the first one. */
@@ -216,7 +217,7 @@ static long iomemgrant_ioctl(struct file *filp, unsigned int cmd, unsigned long 
 		rc = do_end(file, &arg.end);
 		break;
 	case IOMEMGRANT_IOC_LABEL:
-		rc = grant_label_set(&arg.label, file);
+		rc = iomemgrant_grant_label_set(&arg.label, file);
 		break;
 	case IOMEMGRANT_IOC_MAP:
 		rc = do_map(file, &arg.map);
@@ -242,17 +243,17 @@ static int iomemgrant_open(struct inode *inode, struct file *filp)
 
 	if (!file)
 		return -ENOMEM;
-	file->seen = grant_generation();
+	file->seen = iomemgrant_grant_generation();
 	filp->private_data = file;
-	filp->f_mapping = node_mapping();
+	filp->f_mapping = iomemgrant_node_mapping();
 	return 0;
 }
 
 /* Its VMAs hold the file, so none is left. */
 static int iomemgrant_release(struct inode *inode, struct file *filp)
 {
-	grant_end_owner(filp->private_data);
-	map_retire_owner(filp->private_data);
+	iomemgrant_grant_end_owner(filp->private_data);
+	iomemgrant_map_retire_owner(filp->private_data);
 	kfree(filp->private_data);
 	return 0;
 }
@@ -260,13 +261,13 @@ static int iomemgrant_release(struct inode *inode, struct file *filp)
 static int iomemgrant_mmap(struct file *filp, struct vm_area_struct *vma)
 {
 	u64 id = vma->vm_pgoff >> (32 - PAGE_SHIFT);
-	struct iomem_map *map = id <= U32_MAX ? map_find(id, filp->private_data) : NULL;
+	struct iomem_map *map = id <= U32_MAX ? iomemgrant_map_find(id, filp->private_data) : NULL;
 	unsigned long first = vma->vm_pgoff & ((1UL << (32 - PAGE_SHIFT)) - 1);
 	int rc;
 
 	if (!map)
 		return -EINVAL;
-	rc = map_mmap(map, vma, first);
+	rc = iomemgrant_map_mmap(map, vma, first);
 	put_device(&map->dev);
 	return rc;
 }
@@ -275,7 +276,7 @@ static __poll_t iomemgrant_poll(struct file *filp, struct poll_table_struct *wai
 {
 	struct iomemgrant_file *file = filp->private_data;
 
-	return grant_poll(filp, wait, READ_ONCE(file->seen));
+	return iomemgrant_grant_poll(filp, wait, READ_ONCE(file->seen));
 }
 
 static const struct file_operations iomemgrant_fops = {
@@ -309,29 +310,29 @@ static int __init iomemgrant_init(void)
 	rc = class_register(&iomemgrant_class);
 	if (rc)
 		goto destroy_wq;
-	rc = node_init();
+	rc = iomemgrant_node_init();
 	if (rc)
 		goto unregister_class;
-	rc = grant_init();
+	rc = iomemgrant_grant_init();
 	if (rc)
 		goto exit_node;
 	rc = misc_register(&iomemgrant_misc);
 	if (rc)
 		goto exit_grant;
-	map_pm_init();
+	iomemgrant_map_pm_init();
 	/* Last: offers that wait in XenStore are mapped from here on. */
-	rc = frontend_init();
+	rc = iomemgrant_frontend_init();
 	if (rc)
 		goto exit_pm;
 	return 0;
 
 exit_pm:
-	map_pm_exit();
+	iomemgrant_map_pm_exit();
 	misc_deregister(&iomemgrant_misc);
 exit_grant:
-	grant_exit();
+	iomemgrant_grant_exit();
 exit_node:
-	node_exit();
+	iomemgrant_node_exit();
 unregister_class:
 	class_unregister(&iomemgrant_class);
 destroy_wq:
@@ -341,16 +342,16 @@ destroy_wq:
 
 static void __exit iomemgrant_exit(void)
 {
-	frontend_exit();
+	iomemgrant_frontend_exit();
 	misc_deregister(&iomemgrant_misc);
-	grant_exit();
-	map_exit();
-	map_pm_exit();
-	node_exit();
+	iomemgrant_grant_exit();
+	iomemgrant_map_exit();
+	iomemgrant_map_pm_exit();
+	iomemgrant_node_exit();
 	class_unregister(&iomemgrant_class);
 	/* Runs what is queued to its end: its last act may be to drop the module. */
 	destroy_workqueue(iomemgrant_wq);
-	entry_exit();
+	iomemgrant_entry_exit();
 }
 
 module_init(iomemgrant_init);

@@ -20,7 +20,7 @@
  * domain that cannot exist tells the flag's fate and has no effect: an unpatched
  * Xen says bad reference, a patched one bad domain.
  */
-bool probe_iomem_map(void)
+bool iomemgrant_probe_iomem_map(void)
 {
 	struct gnttab_map_grant_ref op = {
 		.flags = GNTMAP_iomem_map,
@@ -32,7 +32,7 @@ bool probe_iomem_map(void)
 	return op.status == GNTST_bad_domain;
 }
 
-unsigned int probe_gnttab_version(void)
+unsigned int iomemgrant_probe_gnttab_version(void)
 {
 	struct gnttab_get_version op = { .dom = DOMID_SELF };
 
@@ -41,7 +41,7 @@ unsigned int probe_gnttab_version(void)
 	return 2;
 }
 
-bool probe_translated(void)
+bool iomemgrant_probe_translated(void)
 {
 	return xen_feature(XENFEAT_auto_translated_physmap);
 }
@@ -54,7 +54,7 @@ static int query_size(struct gnttab_query_size *op)
 }
 
 /* Xen's own word; a domain counts until the last of it is gone. */
-bool probe_domain_exists(domid_t domid)
+bool iomemgrant_probe_domain_exists(domid_t domid)
 {
 	struct gnttab_query_size op = { .dom = domid };
 
@@ -68,7 +68,7 @@ bool probe_domain_exists(domid_t domid)
  * maps a page of it, as xenstored does.  No call that this kernel may make tells of
  * that, but the channels do: a guest that runs has at least the toolstack's two.
  */
-bool probe_domain_dying(domid_t domid)
+bool iomemgrant_probe_domain_dying(domid_t domid)
 {
 	struct evtchn_status op = { .dom = domid };
 	int rc;
@@ -83,7 +83,7 @@ bool probe_domain_dying(domid_t domid)
 	return false;
 }
 
-int probe_gnttab_size(u32 *frames, u32 *max_frames)
+int iomemgrant_probe_gnttab_size(u32 *frames, u32 *max_frames)
 {
 	struct gnttab_query_size op = { .dom = DOMID_SELF };
 	int rc = query_size(&op);

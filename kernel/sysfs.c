@@ -77,7 +77,7 @@ static ssize_t grant_changes_show(struct device *dev, struct device_attribute *a
 }
 static struct device_attribute grant_attr_changes = __ATTR(changes, 0444, grant_changes_show, NULL);
 
-GRANT_ATTR(state, 0444, "%s", grant_state_name(grant_state(g)));
+GRANT_ATTR(state, 0444, "%s", grant_state_name(iomemgrant_grant_state(g)));
 GRANT_ATTR(lost_reason, 0444, "%s", grant_lost_reason_name(READ_ONCE(g->lost_reason)));
 GRANT_ATTR(domid, 0444, "%u", g->domid);
 GRANT_ATTR(pci, 0444, "%04x:%02x:%02x.%u", g->segment, g->bus, PCI_SLOT(g->devfn),
@@ -110,14 +110,14 @@ static ssize_t grant_label_show(struct device *dev, struct device_attribute *att
 {
 	char label[IOMEMGRANT_LABEL_SIZE];
 
-	grant_label_copy(to_grant(dev), label);
+	iomemgrant_grant_label_copy(to_grant(dev), label);
 	return sysfs_emit(buf, "%s\n", label[0] ? label : "-");
 }
 static struct device_attribute grant_attr_label = __ATTR(label, 0444, grant_label_show, NULL);
 
 static ssize_t grant_mapped_refs_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	u32 nr = grant_nr_mapped(to_grant(dev));
+	u32 nr = iomemgrant_grant_nr_mapped(to_grant(dev));
 
 	return nr == U32_MAX ? sysfs_emit(buf, "-\n") : sysfs_emit(buf, "%u\n", nr);
 }
@@ -163,7 +163,7 @@ static struct attribute *grant_attrs[] = {
 };
 
 static const struct attribute_group grant_group = { .attrs = grant_attrs };
-const struct attribute_group *grant_groups[] = { &grant_group, NULL };
+const struct attribute_group *iomemgrant_grant_groups[] = { &grant_group, NULL };
 
 static const char *map_state_name(enum map_state state)
 {
@@ -199,7 +199,7 @@ static struct device_attribute map_attr_uuid = __ATTR(uuid, 0444, map_uuid_show,
 
 static ssize_t map_gfn_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	u64 gfn = map_gfn(to_map(dev));
+	u64 gfn = iomemgrant_map_gfn(to_map(dev));
 
 	return gfn ? sysfs_emit(buf, "%#llx\n", gfn) : sysfs_emit(buf, "-\n");
 }
@@ -244,7 +244,7 @@ static struct attribute *map_attrs[] = {
 };
 
 static const struct attribute_group map_group = { .attrs = map_attrs };
-const struct attribute_group *map_groups[] = { &map_group, NULL };
+const struct attribute_group *iomemgrant_map_groups[] = { &map_group, NULL };
 
 /* Only mappings of the frontend have a device number, so only they come here. */
 static char *iomemgrant_devnode(DEVNODE_CONST struct device *dev, umode_t *mode)
@@ -260,5 +260,5 @@ static char *iomemgrant_devnode(DEVNODE_CONST struct device *dev, umode_t *mode)
 struct class iomemgrant_class = {
 	.name = "iomemgrant",
 	.devnode = iomemgrant_devnode,
-	.pm = &map_pm_ops,
+	.pm = &iomemgrant_map_pm_ops,
 };

@@ -3,7 +3,7 @@
  * The BAR behind a grant: may its pages be granted?
  *
  * User space has checked most of this before; it is checked again because user
- * space only proposes.  All of it runs in dom0 under grants_lock and the device's
+ * space only proposes.  All of it runs in dom0 under iomemgrant_grants_lock and the device's
  * lock, so that no driver binds or leaves meanwhile.  bar/hold.c then keeps the BAR
  * as it is, bar/watch.c sees to what cannot be kept.
  */
@@ -25,7 +25,7 @@ static int check_bar(struct pci_dev *pdev, const struct iomemgrant_grant *rq)
 	if (!(flags & IORESOURCE_MEM) || flags & IORESOURCE_UNSET ||
 	    !pci_resource_start(pdev, rq->bar) || !pci_resource_len(pdev, rq->bar))
 		return -ENXIO;
-	return range_check(rq->offset, rq->length, bar_window(pdev, rq->bar).length,
+	return range_check(rq->offset, rq->length, iomemgrant_bar_window(pdev, rq->bar).length,
 			   iomemgrant_max_pages);
 }
 
@@ -46,7 +46,7 @@ static int check_frames(struct byte_range pages)
 			return -EADDRNOTAVAIL;
 #endif
 	}
-	if (probe_gnttab_version() == 1 && !range_fits_v1(pages))
+	if (iomemgrant_probe_gnttab_version() == 1 && !range_fits_v1(pages))
 		return -EOVERFLOW;
 	return 0;
 }
@@ -87,7 +87,8 @@ static int check_msix(struct pci_dev *pdev, u8 bar, struct byte_range pages)
 	return rc ?: check_msix_part(pdev, bar, pages, PCI_MSIX_PBA, range_msix_pba);
 }
 
-int bar_get(struct pci_dev *pdev, const struct iomemgrant_grant *rq, struct bar_hold **out)
+int iomemgrant_bar_get(struct pci_dev *pdev, const struct iomemgrant_grant *rq,
+		       struct bar_hold **out)
 {
 	struct byte_range pages;
 	struct bar_hold *hold;
@@ -98,21 +99,21 @@ int bar_get(struct pci_dev *pdev, const struct iomemgrant_grant *rq, struct bar_
 		return -ENODEV;
 	if (xen_find_device_domain_owner(pdev) >= 0)
 		return -EBUSY;
-	hold = bar_find(pdev, rq->bar);
-	if (hold && bar_moved(hold)) {
-		bar_lost(hold, IOMEMGRANT_LOST_MOVED);
+	hold = iomemgrant_bar_find(pdev, rq->bar);
+	if (hold && iomemgrant_bar_moved(hold)) {
+		iomemgrant_bar_lost(hold, IOMEMGRANT_LOST_MOVED);
 		return -ENODEV;
 	}
 	rc = check_bar(pdev, rq);
 	if (rc)
 		return rc;
-	pages.start = bar_window(pdev, rq->bar).start + rq->offset;
+	pages.start = iomemgrant_bar_window(pdev, rq->bar).start + rq->offset;
 	pages.length = rq->length;
 	rc = check_frames(pages) ?: check_msix(pdev, rq->bar, pages);
 	if (rc)
 		return rc;
-	rc = hold ? bar_retake(hold, pages, rq->allow) :
-		    bar_take(pdev, rq, pages, &hold);
+	rc = hold ? iomemgrant_bar_retake(hold, pages, rq->allow) :
+		    iomemgrant_bar_take(pdev, rq, pages, &hold);
 	if (rc)
 		return rc;
 	hold->users++;

@@ -9,7 +9,7 @@
  * down by hand until it is the last one.
  *
  * The last enable count is given back under the device's lock, or a driver that is
- * just being bound would be switched off.  That lock is outside grants_lock, so it
+ * just being bound would be switched off.  That lock is outside iomemgrant_grants_lock, so it
  * is only tried for; a hold that does not get it stays listed without users.
  */
 #include <linux/gfp.h>
@@ -18,7 +18,7 @@
 
 #include "iomemgrant.h"
 
-LIST_HEAD(bar_holds);		/* grants_lock */
+LIST_HEAD(iomemgrant_bar_holds);		/* iomemgrant_grants_lock */
 
 /*
  * Drivers that keep a device from others and leave its registers alone.  vfio-pci and
@@ -30,23 +30,23 @@ static bool driver_is_placeholder(const struct device_driver *drv)
 	return !strcmp(drv->name, "pciback") || !strcmp(drv->name, "pci-stub");
 }
 
-struct device_driver *bar_user(const struct pci_dev *pdev)
+struct device_driver *iomemgrant_bar_user(const struct pci_dev *pdev)
 {
 	struct device_driver *drv = pdev->dev.driver;
 
 	return drv && !driver_is_placeholder(drv) ? drv : NULL;
 }
 
-struct byte_range bar_window(struct pci_dev *pdev, u8 bar)
+struct byte_range iomemgrant_bar_window(struct pci_dev *pdev, u8 bar)
 {
 	struct byte_range r = { pci_resource_start(pdev, bar), pci_resource_len(pdev, bar) };
 
 	return range_to_pages(r);
 }
 
-bool bar_moved(const struct bar_hold *hold)
+bool iomemgrant_bar_moved(const struct bar_hold *hold)
 {
-	struct byte_range now = bar_window(hold->pdev, hold->bar);
+	struct byte_range now = iomemgrant_bar_window(hold->pdev, hold->bar);
 
 	return now.start != hold->window.start || now.length != hold->window.length;
 }
@@ -71,7 +71,7 @@ static bool vf_decodes(struct pci_dev *vf)
 }
 #endif
 
-bool bar_decodes(struct pci_dev *pdev, u16 command)
+bool iomemgrant_bar_decodes(struct pci_dev *pdev, u16 command)
 {
 	return pdev->is_virtfn ? vf_decodes(pdev) : command & PCI_COMMAND_MEMORY;
 }
@@ -80,12 +80,12 @@ bool bar_decodes(struct pci_dev *pdev, u16 command)
  * Others take enable counts they did not add (sysfs, pciback).  When there are fewer
  * than ours, those missing are not ours any more, and must not be given back.
  */
-void bar_recount(struct pci_dev *pdev)
+void iomemgrant_bar_recount(struct pci_dev *pdev)
 {
 	int nr = atomic_read(&pdev->enable_cnt);
 	struct bar_hold *hold;
 
-	list_for_each_entry(hold, &bar_holds, node)
+	list_for_each_entry(hold, &iomemgrant_bar_holds, node)
 		if (hold->pdev == pdev && hold->counted && --nr < 0)
 			hold->counted = false;
 }
@@ -114,7 +114,7 @@ static int power_up(struct bar_hold *hold, u32 allow)
 	if (pci_read_config_word(pdev, PCI_COMMAND, &command) || command == 0xffff)
 		goto put;
 	rc = -EHOSTDOWN;
-	if (!bar_decodes(pdev, command) && !(allow & IOMEMGRANT_ALLOW_DECODE_OFF))
+	if (!iomemgrant_bar_decodes(pdev, command) && !(allow & IOMEMGRANT_ALLOW_DECODE_OFF))
 		goto put;
 	rc = -EACCES;
 	if (command & PCI_COMMAND_MASTER && !(allow & IOMEMGRANT_ALLOW_DMA))
@@ -123,7 +123,7 @@ static int power_up(struct bar_hold *hold, u32 allow)
 	if (rc)
 		goto put;
 	pci_read_config_word(pdev, PCI_COMMAND, &command);
-	if (!bar_decodes(pdev, command)) {
+	if (!iomemgrant_bar_decodes(pdev, command)) {
 		disable(pdev);
 		rc = -EHOSTDOWN;
 		goto put;
@@ -139,11 +139,11 @@ put:
 /* --------------------------------------------------------------- take and put */
 
 /* Those without users wait to be powered down, those that are gone for their grants. */
-struct bar_hold *bar_find(struct pci_dev *pdev, u8 bar)
+struct bar_hold *iomemgrant_bar_find(struct pci_dev *pdev, u8 bar)
 {
 	struct bar_hold *hold;
 
-	list_for_each_entry(hold, &bar_holds, node)
+	list_for_each_entry(hold, &iomemgrant_bar_holds, node)
 		if (hold->pdev == pdev && hold->bar == bar && hold->users && !hold->gone)
 			return hold;
 	return NULL;
@@ -153,9 +153,9 @@ struct bar_hold *bar_find(struct pci_dev *pdev, u8 bar)
  * A BAR held already: the new grant's own conditions still have to hold.  The driver
  * may be another than at the first grant, or come since.
  */
-int bar_retake(struct bar_hold *hold, struct byte_range pages, u32 allow)
+int iomemgrant_bar_retake(struct bar_hold *hold, struct byte_range pages, u32 allow)
 {
-	struct device_driver *drv = bar_user(hold->pdev);
+	struct device_driver *drv = iomemgrant_bar_user(hold->pdev);
 	u16 command;
 	int rc;
 
@@ -163,14 +163,14 @@ int bar_retake(struct bar_hold *hold, struct byte_range pages, u32 allow)
 		return -EBUSY;
 	if (pci_read_config_word(hold->pdev, PCI_COMMAND, &command) || command == 0xffff)
 		return -ENODEV;
-	if (!bar_decodes(hold->pdev, command))
+	if (!iomemgrant_bar_decodes(hold->pdev, command))
 		return -EHOSTDOWN;
 	if (command & PCI_COMMAND_MASTER && !(allow & IOMEMGRANT_ALLOW_DMA))
 		return -EACCES;
 	/* It may have been made under ALLOW_SHARED_PAGE, which is now not given. */
-	rc = bar_claim_tail(hold, allow);
-	if (!rc && !bar_reserve(hold, pages) && !drv) {
-		bar_trim(hold, pages);
+	rc = iomemgrant_bar_claim_tail(hold, allow);
+	if (!rc && !iomemgrant_bar_reserve(hold, pages) && !drv) {
+		iomemgrant_bar_trim(hold, pages);
 		rc = -EBUSY;
 	}
 	/* When it leaves, every grant of the BAR is lost. */
@@ -200,7 +200,7 @@ static struct bar_hold *hold_alloc(struct pci_dev *pdev, u8 bar)
 	hold->pf = pci_dev_get(pci_physfn(pdev));
 	hold->bridge = get_device(root_bus(hold->pf->bus)->bridge);
 	hold->bar = bar;
-	hold->window = bar_window(pdev, bar);
+	hold->window = iomemgrant_bar_window(pdev, bar);
 	return hold;
 }
 
@@ -217,7 +217,7 @@ static void hold_free(struct bar_hold *hold)
  * to change the number of virtual functions, which would remove it.  pciback marks
  * what it owns, too, and takes the mark away when it leaves.
  */
-void bar_mark(struct bar_hold *hold)
+void iomemgrant_bar_mark(struct bar_hold *hold)
 {
 	if (!hold->pdev->is_virtfn || pci_is_dev_assigned(hold->pdev))
 		return;
@@ -232,7 +232,7 @@ static void unmark(struct bar_hold *hold)
 
 	if (!hold->marked || (drv && !strcmp(drv->name, "pciback")))
 		return;
-	list_for_each_entry(other, &bar_holds, node) {
+	list_for_each_entry(other, &iomemgrant_bar_holds, node) {
 		if (other != hold && other->pdev == hold->pdev && other->users) {
 			other->marked = true;
 			return;
@@ -241,10 +241,10 @@ static void unmark(struct bar_hold *hold)
 	pci_clear_dev_assigned(hold->pdev);
 }
 
-int bar_take(struct pci_dev *pdev, const struct iomemgrant_grant *rq, struct byte_range pages,
-	     struct bar_hold **out)
+int iomemgrant_bar_take(struct pci_dev *pdev, const struct iomemgrant_grant *rq,
+			struct byte_range pages, struct bar_hold **out)
 {
-	struct device_driver *drv = bar_user(pdev);
+	struct device_driver *drv = iomemgrant_bar_user(pdev);
 	struct bar_hold *hold;
 	int rc;
 
@@ -255,24 +255,24 @@ int bar_take(struct pci_dev *pdev, const struct iomemgrant_grant *rq, struct byt
 		return -ENOMEM;
 	hold->driver = drv;
 	/* A driver that the caller knows of may have the BAR: it lends it. */
-	rc = bar_reserve(hold, pages) || drv ? 0 : -EBUSY;
-	rc = rc ?: bar_claim_tail(hold, rq->allow);
+	rc = iomemgrant_bar_reserve(hold, pages) || drv ? 0 : -EBUSY;
+	rc = rc ?: iomemgrant_bar_claim_tail(hold, rq->allow);
 	rc = rc ?: power_up(hold, rq->allow);
 	if (rc) {
-		bar_release(hold);
+		iomemgrant_bar_release(hold);
 		hold_free(hold);
 		return rc;
 	}
-	list_add(&hold->node, &bar_holds);
-	bar_mark(hold);
-	bar_look();
+	list_add(&hold->node, &iomemgrant_bar_holds);
+	iomemgrant_bar_mark(hold);
+	iomemgrant_bar_look();
 	*out = hold;
 	return 0;
 }
 
-void bar_part(struct bar_hold *hold)
+void iomemgrant_bar_part(struct bar_hold *hold)
 {
-	bar_recount(hold->pdev);
+	iomemgrant_bar_recount(hold->pdev);
 	if (hold->counted)
 		disable(hold->pdev);
 	if (hold->powered)
@@ -282,23 +282,23 @@ void bar_part(struct bar_hold *hold)
 	hold_free(hold);
 }
 
-void bar_put(struct bar_hold *hold, struct byte_range pages, bool locked)
+void iomemgrant_bar_put(struct bar_hold *hold, struct byte_range pages, bool locked)
 {
 	if (--hold->users) {
-		bar_trim(hold, pages);
+		iomemgrant_bar_trim(hold, pages);
 		return;
 	}
-	bar_unplace(hold);
-	bar_release(hold);
+	iomemgrant_bar_unplace(hold);
+	iomemgrant_bar_release(hold);
 	if (locked) {
-		bar_part(hold);
+		iomemgrant_bar_part(hold);
 	} else if (device_trylock(&hold->pdev->dev)) {
 		struct device *dev = get_device(&hold->pdev->dev);
 
-		bar_part(hold);
+		iomemgrant_bar_part(hold);
 		device_unlock(dev);
 		put_device(dev);
 	} else {
-		grant_retry_soon();
+		iomemgrant_grant_retry_soon();
 	}
 }

@@ -19,9 +19,9 @@
  * the PCI core has let go of its resources: removals come one after another, and
  * what is put into the tree below it in between would vanish with it.
  */
-static struct pci_dev *leaving;		/* grants_lock */
+static struct pci_dev *leaving;		/* iomemgrant_grants_lock */
 
-bool bar_still_leaving(void)
+bool iomemgrant_bar_still_leaving(void)
 {
 	int i;
 
@@ -30,11 +30,11 @@ bool bar_still_leaving(void)
 	for (i = 0; i < PCI_NUM_RESOURCES; i++)
 		if (leaving->resource[i].parent)
 			return true;
-	bar_leaving(NULL);
+	iomemgrant_bar_leaving(NULL);
 	return false;
 }
 
-void bar_leaving(struct pci_dev *pdev)
+void iomemgrant_bar_leaving(struct pci_dev *pdev)
 {
 	if (leaving == pdev)
 		return;
@@ -42,19 +42,19 @@ void bar_leaving(struct pci_dev *pdev)
 	leaving = pci_dev_get(pdev);
 }
 
-void bar_unplace(struct bar_hold *hold)
+void iomemgrant_bar_unplace(struct bar_hold *hold)
 {
 	if (hold->place.parent)
 		release_resource(&hold->place);
 }
 
 /* A bridge leaves: what was reserved in its windows would vanish with them. */
-void bar_take_out(struct bar_hold *hold, struct pci_dev *bridge)
+void iomemgrant_bar_take_out(struct bar_hold *hold, struct pci_dev *bridge)
 {
 	const struct resource *parent = hold->place.parent;
 
 	if (parent >= bridge->resource && parent < bridge->resource + PCI_NUM_RESOURCES)
-		bar_unplace(hold);
+		iomemgrant_bar_unplace(hold);
 }
 
 /*
@@ -91,14 +91,15 @@ static bool is_kept_by_pf(struct bar_hold *hold)
 #endif
 
 /* True: look again soon.  A place is good while what it lies below contains it. */
-bool bar_place(struct bar_hold *hold)
+bool iomemgrant_bar_place(struct bar_hold *hold)
 {
 	struct resource *own = &hold->place, *window;
 
 	if (own->parent && resource_contains(own->parent, own))
 		return false;
-	bar_unplace(hold);
-	if (bar_still_leaving() || (!bar_moved(hold) && hold->pdev->resource[hold->bar].parent))
+	iomemgrant_bar_unplace(hold);
+	if (iomemgrant_bar_still_leaving() ||
+	    (!iomemgrant_bar_moved(hold) && hold->pdev->resource[hold->bar].parent))
 		return true;
 	*own = (struct resource) {
 		.name = "xen_iomemgrant (device gone)",

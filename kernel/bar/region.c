@@ -89,7 +89,7 @@ static void drop_stolen(struct bar_hold *hold)
 }
 
 /* False: some of @pages belong to another.  The rest of them is reserved. */
-bool bar_reserve(struct bar_hold *hold, struct byte_range pages)
+bool iomemgrant_bar_reserve(struct bar_hold *hold, struct byte_range pages)
 {
 	u64 at = pages.start, end = pages.start + pages.length, stop;
 	struct bar_region *region;
@@ -112,7 +112,7 @@ bool bar_reserve(struct bar_hold *hold, struct byte_range pages)
 	return all;
 }
 
-bool bar_reserve_all(struct bar_hold *hold)
+bool iomemgrant_bar_reserve_all(struct bar_hold *hold)
 {
 	const struct grant *g;
 	bool all = true;
@@ -120,9 +120,9 @@ bool bar_reserve_all(struct bar_hold *hold)
 	drop_stolen(hold);
 	if (!hold->incomplete)
 		return true;
-	list_for_each_entry(g, &grants, node)
+	list_for_each_entry(g, &iomemgrant_grants, node)
 		if (g->hold == hold)
-			all &= bar_reserve(hold, g->pages);
+			all &= iomemgrant_bar_reserve(hold, g->pages);
 	hold->incomplete = !all;
 	return all;
 }
@@ -135,7 +135,7 @@ static struct byte_range region_needed(const struct bar_hold *hold,
 	u64 start = own.start + own.length, end = own.start;
 	const struct grant *g;
 
-	list_for_each_entry(g, &grants, node) {
+	list_for_each_entry(g, &iomemgrant_grants, node) {
 		if (g->hold != hold || !ranges_overlap(g->pages, own))
 			continue;
 		start = min(start, max(own.start, g->pages.start));
@@ -144,7 +144,7 @@ static struct byte_range region_needed(const struct bar_hold *hold,
 	return (struct byte_range) { start, end > start ? end - start : 0 };
 }
 
-void bar_trim(struct bar_hold *hold, struct byte_range pages)
+void iomemgrant_bar_trim(struct bar_hold *hold, struct byte_range pages)
 {
 	struct bar_region *region, *next;
 	struct byte_range needed;
@@ -165,7 +165,7 @@ void bar_trim(struct bar_hold *hold, struct byte_range pages)
  * Reserves what a small BAR leaves of its page, so that no other resource moves in:
  * -ENOTUNIQ when one is there already.
  */
-int bar_claim_tail(struct bar_hold *hold, u32 allow)
+int iomemgrant_bar_claim_tail(struct bar_hold *hold, u32 allow)
 {
 	struct resource *res = &hold->pdev->resource[hold->bar];
 	u64 end = hold->window.start + hold->window.length - 1;
@@ -186,7 +186,7 @@ int bar_claim_tail(struct bar_hold *hold, u32 allow)
 }
 
 /* By pointer: the BAR may be elsewhere by now, and these addresses another's. */
-void bar_release(struct bar_hold *hold)
+void iomemgrant_bar_release(struct bar_hold *hold)
 {
 	struct bar_region *region, *next;
 

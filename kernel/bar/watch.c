@@ -13,7 +13,7 @@
  * given to another device while the guest still maps them.  So they are reserved
  * again as soon as the PCI core let go of them, see bar/place.c.
  *
- * The bus notifier tells of most, inside the device's lock but for removals.  bar_look()
+ * The bus notifier tells of most, inside the device's lock but for removals.  iomemgrant_bar_look()
  * looks for the others: a BAR that sysfs resizes, a device given to another guest, a
  * write to configuration space.
  */
@@ -23,14 +23,14 @@
 
 #include "iomemgrant.h"
 
-void bar_lost(struct bar_hold *hold, u32 reason)
+void iomemgrant_bar_lost(struct bar_hold *hold, u32 reason)
 {
 	if (hold->gone)
 		return;
 	hold->gone = true;
-	bar_release(hold);
-	grant_lose(hold, reason, 0, -1);
-	grant_retry_soon();
+	iomemgrant_bar_release(hold);
+	iomemgrant_grant_lose(hold, reason, 0, -1);
+	iomemgrant_grant_retry_soon();
 }
 
 /* No power down: the device is not there to be written to. */
@@ -38,7 +38,7 @@ static void bar_removed(struct bar_hold *hold)
 {
 	hold->counted = false;
 	hold->powered = false;
-	bar_lost(hold, IOMEMGRANT_LOST_DEVICE_GONE);
+	iomemgrant_bar_lost(hold, IOMEMGRANT_LOST_DEVICE_GONE);
 }
 
 /* The register behind the BAR has another address than the kernel's books. */
@@ -73,7 +73,7 @@ static u32 changes_of(struct bar_hold *hold)
 		power = 0;
 	if (command & PCI_COMMAND_MASTER)
 		changes |= IOMEMGRANT_CHANGED_BUS_MASTER;
-	if (!bar_decodes(pdev, command))
+	if (!iomemgrant_bar_decodes(pdev, command))
 		changes |= IOMEMGRANT_CHANGED_DECODE_OFF;
 	if (power & PCI_PM_CTRL_STATE_MASK)
 		changes |= IOMEMGRANT_CHANGED_NOT_D0;
@@ -91,28 +91,28 @@ static bool settle(struct bar_hold *hold)
 		bar_removed(hold);
 		return true;
 	}
-	if (bar_moved(hold)) {
-		bar_lost(hold, IOMEMGRANT_LOST_MOVED);
+	if (iomemgrant_bar_moved(hold)) {
+		iomemgrant_bar_lost(hold, IOMEMGRANT_LOST_MOVED);
 		return true;
 	}
 	if (owner >= 0)
-		grant_lose(hold, IOMEMGRANT_LOST_ASSIGNED, 0, owner);
-	bar_recount(hold->pdev);
-	bar_mark(hold);
-	grant_note_changes(hold, changes_of(hold));
+		iomemgrant_grant_lose(hold, IOMEMGRANT_LOST_ASSIGNED, 0, owner);
+	iomemgrant_bar_recount(hold->pdev);
+	iomemgrant_bar_mark(hold);
+	iomemgrant_grant_note_changes(hold, changes_of(hold));
 	/* A driver that is here keeps what it has; there is news when it leaves. */
-	return !bar_user(hold->pdev) && !bar_reserve_all(hold);
+	return !iomemgrant_bar_user(hold->pdev) && !iomemgrant_bar_reserve_all(hold);
 }
 
-bool bar_settle_all(void)
+bool iomemgrant_bar_settle_all(void)
 {
-	bool again = bar_still_leaving();
+	bool again = iomemgrant_bar_still_leaving();
 	struct bar_hold *hold, *next;
 	struct device *dev;
 
-	list_for_each_entry_safe(hold, next, &bar_holds, node) {
+	list_for_each_entry_safe(hold, next, &iomemgrant_bar_holds, node) {
 		if (hold->users && hold->gone) {
-			again |= bar_place(hold);
+			again |= iomemgrant_bar_place(hold);
 			continue;
 		}
 		dev = get_device(&hold->pdev->dev);
@@ -122,7 +122,7 @@ bool bar_settle_all(void)
 			if (hold->users)
 				again |= settle(hold);
 			else
-				bar_part(hold);
+				iomemgrant_bar_part(hold);
 			device_unlock(dev);
 		}
 		put_device(dev);
@@ -138,15 +138,15 @@ static void device_leaves(struct pci_dev *pdev)
 {
 	struct bar_hold *hold;
 
-	if (list_empty(&bar_holds))
+	if (list_empty(&iomemgrant_bar_holds))
 		return;
-	list_for_each_entry(hold, &bar_holds, node) {
-		bar_take_out(hold, pdev);
+	list_for_each_entry(hold, &iomemgrant_bar_holds, node) {
+		iomemgrant_bar_take_out(hold, pdev);
 		if (hold->pdev == pdev)
 			bar_removed(hold);
 	}
-	bar_leaving(pdev);
-	grant_retry_soon();
+	iomemgrant_bar_leaving(pdev);
+	iomemgrant_grant_retry_soon();
 }
 
 static bool is_master(struct pci_dev *pdev)
@@ -159,8 +159,8 @@ static bool is_master(struct pci_dev *pdev)
 /* A driver resizes or moves BARs in its probe. */
 static bool moved(struct bar_hold *hold)
 {
-	if (!hold->gone && bar_moved(hold))
-		bar_lost(hold, IOMEMGRANT_LOST_MOVED);
+	if (!hold->gone && iomemgrant_bar_moved(hold))
+		iomemgrant_bar_lost(hold, IOMEMGRANT_LOST_MOVED);
 	return hold->gone;
 }
 
@@ -170,18 +170,18 @@ static void driver_news(struct bar_hold *hold, unsigned long action)
 	switch (action) {
 	case BUS_NOTIFY_BIND_DRIVER:
 		/* Before the driver adds counts of its own. */
-		bar_recount(hold->pdev);
+		iomemgrant_bar_recount(hold->pdev);
 		hold->was_master = is_master(hold->pdev);
 		break;
 	case BUS_NOTIFY_BOUND_DRIVER:
-		hold->driver = bar_user(hold->pdev);
+		hold->driver = iomemgrant_bar_user(hold->pdev);
 		if (hold->driver && !moved(hold))
-			grant_lose(hold, IOMEMGRANT_LOST_DRIVER_CAME,
-				   IOMEMGRANT_ALLOW_DRIVER_BOUND, -1);
+			iomemgrant_grant_lose(hold, IOMEMGRANT_LOST_DRIVER_CAME,
+					      IOMEMGRANT_ALLOW_DRIVER_BOUND, -1);
 		break;
 	case BUS_NOTIFY_UNBIND_DRIVER:
 		if (hold->driver)
-			grant_lose(hold, IOMEMGRANT_LOST_DRIVER_LEFT, 0, -1);
+			iomemgrant_grant_lose(hold, IOMEMGRANT_LOST_DRIVER_LEFT, 0, -1);
 		hold->driver = NULL;
 		break;
 	case BUS_NOTIFY_DRIVER_NOT_BOUND:
@@ -194,9 +194,9 @@ static void driver_news(struct bar_hold *hold, unsigned long action)
 		/* Our enable count kept the PCI core from doing it. */
 		pci_clear_master(hold->pdev);
 		if (hold->users && !moved(hold)) {
-			bar_mark(hold);
-			if (!bar_reserve_all(hold))
-				grant_retry_soon();
+			iomemgrant_bar_mark(hold);
+			if (!iomemgrant_bar_reserve_all(hold))
+				iomemgrant_grant_retry_soon();
 		}
 		break;
 	}
@@ -208,7 +208,7 @@ static void driver_news(struct bar_hold *hold, unsigned long action)
 static void look_work(struct work_struct *work);
 static DECLARE_DELAYED_WORK(look, look_work);
 
-void bar_look(void)
+void iomemgrant_bar_look(void)
 {
 	queue_delayed_work(iomemgrant_wq, &look, LOOK_EVERY);
 }
@@ -216,13 +216,13 @@ void bar_look(void)
 /* A few reads of configuration space for each BAR of which pages are granted. */
 static void look_work(struct work_struct *work)
 {
-	mutex_lock(&grants_lock);
-	bar_settle_all();
-	if (grant_any_of_no_use())
-		death_check_now();
-	if (!list_empty(&bar_holds))
-		bar_look();
-	mutex_unlock(&grants_lock);
+	mutex_lock(&iomemgrant_grants_lock);
+	iomemgrant_bar_settle_all();
+	if (iomemgrant_grant_any_of_no_use())
+		iomemgrant_death_check_now();
+	if (!list_empty(&iomemgrant_bar_holds))
+		iomemgrant_bar_look();
+	mutex_unlock(&iomemgrant_grants_lock);
 }
 
 static int bar_notify(struct notifier_block *nb, unsigned long action, void *data)
@@ -230,45 +230,45 @@ static int bar_notify(struct notifier_block *nb, unsigned long action, void *dat
 	struct pci_dev *pdev = to_pci_dev(data);
 	struct bar_hold *hold;
 
-	mutex_lock(&grants_lock);
+	mutex_lock(&iomemgrant_grants_lock);
 	if (action == BUS_NOTIFY_DEL_DEVICE || action == BUS_NOTIFY_REMOVED_DEVICE) {
 		device_leaves(pdev);
 	} else {
-		list_for_each_entry(hold, &bar_holds, node)
+		list_for_each_entry(hold, &iomemgrant_bar_holds, node)
 			if (hold->pdev == pdev)
 				driver_news(hold, action);
 	}
-	mutex_unlock(&grants_lock);
+	mutex_unlock(&iomemgrant_grants_lock);
 	return NOTIFY_OK;
 }
 
 static struct notifier_block bar_nb = { .notifier_call = bar_notify };
 
-int bar_notifier_register(void)
+int iomemgrant_bar_notifier_register(void)
 {
 	return bus_register_notifier(&pci_bus_type, &bar_nb);
 }
 
-void bar_notifier_unregister(void)
+void iomemgrant_bar_notifier_unregister(void)
 {
 	bus_unregister_notifier(&pci_bus_type, &bar_nb);
 }
 
 /* No grant is left, and nothing looks any more: what was waiting for a device's lock. */
-void bar_exit(void)
+void iomemgrant_bar_exit(void)
 {
 	struct bar_hold *hold, *next;
 	struct device *dev;
 
 	cancel_delayed_work_sync(&look);
-	list_for_each_entry_safe(hold, next, &bar_holds, node) {
+	list_for_each_entry_safe(hold, next, &iomemgrant_bar_holds, node) {
 		dev = get_device(&hold->pdev->dev);
 		device_lock(dev);
-		mutex_lock(&grants_lock);
-		bar_part(hold);
-		mutex_unlock(&grants_lock);
+		mutex_lock(&iomemgrant_grants_lock);
+		iomemgrant_bar_part(hold);
+		mutex_unlock(&iomemgrant_grants_lock);
 		device_unlock(dev);
 		put_device(dev);
 	}
-	bar_leaving(NULL);
+	iomemgrant_bar_leaving(NULL);
 }

@@ -156,15 +156,15 @@ static int fe_drop_map(struct frontend *fe)
 
 	lockdep_assert_held(&fe->lock);
 	fe->map = NULL;
-	map_forget_notify(map);
-	return map_retire(map);
+	iomemgrant_map_forget_notify(map);
+	return iomemgrant_map_retire(map);
 }
 
 /* Unmaps and says so; if Xen is not done, the work comes back here. */
 static void fe_close(struct frontend *fe)
 {
 	lockdep_assert_held(&fe->lock);
-	if (fe->map ? map_revoke(fe->map) : map_devid_lingers(fe->id)) {
+	if (fe->map ? iomemgrant_map_revoke(fe->map) : iomemgrant_map_devid_lingers(fe->id)) {
 		fe->closing = true;
 		mod_delayed_work(iomemgrant_wq, &fe->work, CLOSE_RETRY);
 		return;
@@ -200,18 +200,18 @@ static void fe_connect(struct frontend *fe)
 		fe_drop_map(fe);
 	if (fe->map || fe->failed || fe->closing)
 		return;
-	if (map_devid_lingers(fe->id)) {
+	if (iomemgrant_map_devid_lingers(fe->id)) {
 		mod_delayed_work(iomemgrant_wq, &fe->work, CLOSE_RETRY);
 		return;
 	}
 	rq.label = label;
 	rq.uuid = &uuid;
-	rc = offer_read(fe->dev, fe->id, &rq, label, &uuid, &what);
+	rc = iomemgrant_offer_read(fe->dev, fe->id, &rq, label, &uuid, &what);
 	if (rc) {
 		fe_fail(fe, rc, what);
 		return;
 	}
-	fe->map = map_create(&rq);
+	fe->map = iomemgrant_map_create(&rq);
 	if (IS_ERR(fe->map)) {
 		rc = PTR_ERR(fe->map);
 		fe->map = NULL;
@@ -308,7 +308,7 @@ static void fe_wait_for_watch(struct frontend *fe)
 
 	dev_warn(&fe->dev->dev, "not mapped: %s\n", WAITING_ERROR);
 	if (!fe_write(fe, nodes))
-		waiting_begin(fe->dev);
+		iomemgrant_waiting_begin(fe->dev);
 }
 
 /*
@@ -335,7 +335,7 @@ static void fe_remove(struct xenbus_device *dev)
 	if (dev->dev.links.status == DL_DEV_PROBING)
 		fe_wait_for_watch(fe);
 	else
-		waiting_retry();
+		iomemgrant_waiting_retry();
 	dev_set_drvdata(&dev->dev, NULL);
 	kfree(fe);
 }
@@ -350,7 +350,7 @@ static int fe_resume(struct xenbus_device *dev)
 
 	mutex_lock(&fe->lock);
 	if (fe->map)
-		map_stale(fe->map);
+		iomemgrant_map_stale(fe->map);
 	fe->failed = false;
 	fe->closing = false;
 	mutex_unlock(&fe->lock);
@@ -388,7 +388,7 @@ static int fe_reboot(struct notifier_block *nb, unsigned long event, void *data)
 
 static struct notifier_block fe_reboot_nb = { .notifier_call = fe_reboot };
 
-int frontend_init(void)
+int iomemgrant_frontend_init(void)
 {
 	int rc = register_reboot_notifier(&fe_reboot_nb);
 
@@ -400,9 +400,9 @@ int frontend_init(void)
 	return rc;
 }
 
-void frontend_exit(void)
+void iomemgrant_frontend_exit(void)
 {
 	xenbus_unregister_driver(&fe_driver);
 	unregister_reboot_notifier(&fe_reboot_nb);
-	waiting_exit();
+	iomemgrant_waiting_exit();
 }

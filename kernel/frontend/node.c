@@ -26,27 +26,27 @@ static struct vfsmount *node_mount;
 static int node_mount_count;
 static struct inode *node_inode;
 
-struct address_space *node_mapping(void)
+struct address_space *iomemgrant_node_mapping(void)
 {
 	return node_inode->i_mapping;
 }
 
 /* The device number of a mapping whose dev.devt has only its minor so far. */
-dev_t node_devt(const struct iomem_map *map)
+dev_t iomemgrant_node_devt(const struct iomem_map *map)
 {
 	return MKDEV(MAJOR(node_first), MINOR(map->dev.devt));
 }
 
 static int node_open(struct inode *inode, struct file *filp)
 {
-	struct iomem_map *map = map_find_minor(iminor(inode));
+	struct iomem_map *map = iomemgrant_map_find_minor(iminor(inode));
 
 	if (!map)
 		return -ENXIO;
 	/* It may be revoked right now: then mmap() fails, or the first touch. */
 	atomic_inc(&map->users);
 	filp->private_data = map;
-	filp->f_mapping = node_mapping();
+	filp->f_mapping = iomemgrant_node_mapping();
 	return 0;
 }
 
@@ -61,7 +61,7 @@ static int node_release(struct inode *inode, struct file *filp)
 
 static int node_mmap(struct file *filp, struct vm_area_struct *vma)
 {
-	return map_mmap(filp->private_data, vma, vma->vm_pgoff);
+	return iomemgrant_map_mmap(filp->private_data, vma, vma->vm_pgoff);
 }
 
 static __poll_t node_poll(struct file *filp, struct poll_table_struct *wait)
@@ -87,7 +87,7 @@ static int node_fs_init_context(struct fs_context *fc)
 	return init_pseudo(fc, NODE_FS_MAGIC) ? 0 : -ENOMEM;
 }
 
-/* No owner: the mount lives until node_exit() and would pin the module for ever. */
+/* No owner: the mount lives until iomemgrant_node_exit() and would pin the module for ever. */
 static struct file_system_type node_fs = {
 	.name = "xen_iomemgrant",
 	.init_fs_context = node_fs_init_context,
@@ -107,7 +107,7 @@ static int node_make_inode(void)
 	return PTR_ERR(node_inode);
 }
 
-int node_init(void)
+int iomemgrant_node_init(void)
 {
 	int rc = node_make_inode();
 
@@ -128,7 +128,7 @@ put_inode:
 	return rc;
 }
 
-void node_exit(void)
+void iomemgrant_node_exit(void)
 {
 	cdev_del(&node_cdev);
 	unregister_chrdev_region(node_first, NODE_MINORS);

@@ -53,7 +53,10 @@ static int find_waiting(struct device *device, void *unused)
 
 static int bind_waiting(struct device *device, void *unused)
 {
-	/* Without success xenbus has the driver removed again, and waiting_begin() is called. */
+	/*
+	 * Without success xenbus has the driver removed again, and
+	 * iomemgrant_waiting_begin() is called.
+	 */
 	if (is_waiting(device) && device_attach(device) < 0)
 		dev_dbg(device, "not bound\n");
 	return 0;
@@ -81,21 +84,21 @@ static void retry_work(struct work_struct *work)
 }
 
 /* WAITING_ERROR is written, and the driver is being taken from @dev. */
-void waiting_begin(const struct xenbus_device *dev)
+void iomemgrant_waiting_begin(const struct xenbus_device *dev)
 {
 	driver = dev->dev.driver;
 	queue_delayed_work(iomemgrant_wq, &retry, RETRY_PERIOD);
 }
 
 /* A watch became free.  The work that runs right now may miss it and comes back in time. */
-void waiting_retry(void)
+void iomemgrant_waiting_retry(void)
 {
 	if (delayed_work_pending(&retry))
 		mod_delayed_work(iomemgrant_wq, &retry, RETRY_SOON);
 }
 
 /* The driver is unregistered: no device is bound any more. */
-void waiting_exit(void)
+void iomemgrant_waiting_exit(void)
 {
 	cancel_delayed_work_sync(&retry);
 }

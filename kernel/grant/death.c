@@ -37,7 +37,7 @@
 
 static void death_work(struct work_struct *work);
 static void ask_xen(struct work_struct *work);
-static DECLARE_DELAYED_WORK(death_check, death_work);	/* on store_wq */
+static DECLARE_DELAYED_WORK(death_check, death_work);	/* on iomemgrant_store_wq */
 static DECLARE_DELAYED_WORK(xen_check, ask_xen);	/* on iomemgrant_wq */
 static DEFINE_MUTEX(awake_lock);
 static bool awake;			/* awake_lock: the work holds the module */
@@ -63,7 +63,7 @@ static struct peers dead;
 static void domains_changed(struct xenbus_watch *watch, const char *path, const char *token)
 {
 	atomic_set(&quick_looks, QUICK_LOOKS);
-	mod_delayed_work(store_wq, &death_check, 0);
+	mod_delayed_work(iomemgrant_store_wq, &death_check, 0);
 }
 
 static struct xenbus_watch released = {
@@ -78,7 +78,7 @@ static struct xenbus_watch introduced = {
 
 static void start_watching(void)
 {
-	if (watching || !store_ready() || register_xenbus_watch(&released))
+	if (watching || !iomemgrant_store_ready() || register_xenbus_watch(&released))
 		return;
 	if (register_xenbus_watch(&introduced))
 		unregister_xenbus_watch(&released);
@@ -111,19 +111,19 @@ static struct peers peers_of_grants(void)
 	u32 room, nr_refs, i, nr = 0;
 	struct grant *g;
 
-	grant_count(&room, &nr_refs);
+	iomemgrant_grant_count(&room, &nr_refs);
 	peers.at = kvmalloc_array(room, sizeof(*peers.at), GFP_KERNEL);
 	if (!peers.at)
 		return peers;
-	mutex_lock(&grants_lock);
-	list_for_each_entry(g, &grants, node) {
+	mutex_lock(&iomemgrant_grants_lock);
+	list_for_each_entry(g, &iomemgrant_grants, node) {
 		/* A grant made since they were counted has its turn at the next look. */
 		if (nr == room)
 			break;
 		if (!g->ending)
 			peers.at[nr++] = (struct peer){ g->domid, g->uuid };
 	}
-	mutex_unlock(&grants_lock);
+	mutex_unlock(&iomemgrant_grants_lock);
 	sort(peers.at, nr, sizeof(*peers.at), compare_peers, NULL);
 	for (i = 0; i < nr; i++)
 		if (!i || compare_peers(&peers.at[i], &peers.at[i - 1]))
@@ -144,7 +144,8 @@ static void keep(struct peers *peers, bool (*gone)(const struct peer *peer))
 
 static bool gone_from_xen(const struct peer *peer)
 {
-	return !probe_domain_exists(peer->domid) || probe_domain_dying(peer->domid);
+	return !iomemgrant_probe_domain_exists(peer->domid) ||
+	       iomemgrant_probe_domain_dying(peer->domid);
 }
 
 static bool gone_from_store(const struct peer *peer)
@@ -152,7 +153,7 @@ static bool gone_from_store(const struct peer *peer)
 	uuid_t now;
 
 	/* Without a UUID from the time of the grant only Xen's word counts. */
-	return !uuid_is_null(&peer->uuid) && !store_read_uuid(peer->domid, &now) &&
+	return !uuid_is_null(&peer->uuid) && !iomemgrant_store_read_uuid(peer->domid, &now) &&
 	       !uuid_equal(&now, &peer->uuid);
 }
 
@@ -167,7 +168,7 @@ static bool is_one_of(const struct grant *g, const void *list)
 /* Ending a grant touches its device, which may be asleep while dom0 is suspended: this freezes. */
 static void bury(struct work_struct *work)
 {
-	grant_end_those(is_one_of, &dead);
+	iomemgrant_grant_end_those(is_one_of, &dead);
 }
 
 static DECLARE_WORK(burial, bury);
@@ -186,9 +187,9 @@ static void ask_xen(struct work_struct *work)
 	struct peers peers = peers_of_grants();
 
 	keep(&peers, gone_from_xen);
-	grant_end_those(is_one_of, &peers);
+	iomemgrant_grant_end_those(is_one_of, &peers);
 	kvfree(peers.at);
-	if (grant_any())
+	if (iomemgrant_grant_any())
 		queue_delayed_work(iomemgrant_wq, &xen_check, SLOW);
 }
 
@@ -197,11 +198,11 @@ static bool fall_asleep(void)
 {
 	bool asleep;
 
-	if (grant_any())
+	if (iomemgrant_grant_any())
 		return false;
 	stop_watching();
 	mutex_lock(&awake_lock);
-	asleep = !grant_any();
+	asleep = !iomemgrant_grant_any();
 	if (asleep) {
 		awake = false;
 		slow_looks = 0;
@@ -222,10 +223,10 @@ static void death_work(struct work_struct *work)
 	}
 	mod_delayed_work(iomemgrant_wq, &xen_check, 0);
 	start_watching();
-	if (store_ready() && (quick || !watching || slow_looks++ % ASK_STORE_EACH == 0))
+	if (iomemgrant_store_ready() && (quick || !watching || slow_looks++ % ASK_STORE_EACH == 0))
 		ask_store();
-	lost_settle_all();
-	queue_delayed_work(store_wq, &death_check, quick ? HZ / 2 : SLOW);
+	iomemgrant_lost_settle_all();
+	queue_delayed_work(iomemgrant_store_wq, &death_check, quick ? HZ / 2 : SLOW);
 }
 
 /* The caller holds the module, be it by a grant or by an open file. */
@@ -237,28 +238,28 @@ static void wake(bool now)
 		__module_get(THIS_MODULE);
 	}
 	if (now)
-		mod_delayed_work(store_wq, &death_check, 0);
+		mod_delayed_work(iomemgrant_store_wq, &death_check, 0);
 	else
-		queue_delayed_work(store_wq, &death_check, HZ);
+		queue_delayed_work(iomemgrant_store_wq, &death_check, HZ);
 	/* The other work, which asks for this one as well, may be waiting for xenstored. */
 	queue_delayed_work(iomemgrant_wq, &xen_check, HZ);
 	mutex_unlock(&awake_lock);
 }
 
 /* A grant was made: keep an eye on its domain. */
-void death_check_later(void)
+void iomemgrant_death_check_later(void)
 {
 	wake(false);
 }
 
 /* The last grant is gone, or a guest has to be told of something. */
-void death_check_now(void)
+void iomemgrant_death_check_now(void)
 {
 	wake(true);
 }
 
-/* No grant is left, and store_wq is gone. */
-void death_exit(void)
+/* No grant is left, and iomemgrant_store_wq is gone. */
+void iomemgrant_death_exit(void)
 {
 	cancel_delayed_work_sync(&xen_check);
 }

@@ -34,14 +34,14 @@ static DEFINE_XARRAY(entry_frames);	/* entry_lock: frame number -> address */
 static struct page *entry_dummy;	/* entry_lock: what vmap() is shown */
 static unsigned int entry_version;	/* entry_lock: 0 until first used */
 
-bool entry_readable(void)
+bool iomemgrant_entry_readable(void)
 {
 	return IS_ENABLED(CONFIG_XEN_PV) && xen_pv_domain();
 }
 
-bool entry_refusable(void)
+bool iomemgrant_entry_refusable(void)
 {
-	return entry_readable() || probe_gnttab_version() == 2;
+	return iomemgrant_entry_readable() || iomemgrant_probe_gnttab_version() == 2;
 }
 
 #ifdef CONFIG_XEN_PV
@@ -116,7 +116,7 @@ static u16 *entry_marks(grant_ref_t ref)
 	void *frame;
 
 	if (!entry_version)
-		entry_version = probe_gnttab_version();
+		entry_version = iomemgrant_probe_gnttab_version();
 	/* Version 2 keeps Xen's marks apart from the entries, two bytes each. */
 	per_frame = entry_version == 1 ? PAGE_SIZE / sizeof(struct grant_entry_v1)
 				       : PAGE_SIZE / sizeof(grant_status_t);
@@ -128,12 +128,12 @@ static u16 *entry_marks(grant_ref_t ref)
 	return &((grant_status_t *)frame)[ref % per_frame];
 }
 
-int entry_in_use(grant_ref_t ref)
+int iomemgrant_entry_in_use(grant_ref_t ref)
 {
 	int rc = -EIO;
 	u16 *marks;
 
-	if (!entry_readable())
+	if (!iomemgrant_entry_readable())
 		return -EOPNOTSUPP;
 	mutex_lock(&entry_lock);
 	marks = entry_marks(ref);
@@ -143,11 +143,11 @@ int entry_in_use(grant_ref_t ref)
 	return rc;
 }
 
-void entry_refuse_maps(grant_ref_t ref)
+void iomemgrant_entry_refuse_maps(grant_ref_t ref)
 {
 	u16 *flags, seen, now;
 
-	if (!entry_readable())
+	if (!iomemgrant_entry_readable())
 		return;
 	mutex_lock(&entry_lock);
 	flags = entry_marks(ref);
@@ -162,7 +162,7 @@ void entry_refuse_maps(grant_ref_t ref)
 	mutex_unlock(&entry_lock);
 }
 
-void entry_exit(void)
+void iomemgrant_entry_exit(void)
 {
 	unsigned long index;
 	void *va;
@@ -176,16 +176,16 @@ void entry_exit(void)
 
 #else /* !CONFIG_XEN_PV */
 
-void entry_refuse_maps(grant_ref_t ref)
+void iomemgrant_entry_refuse_maps(grant_ref_t ref)
 {
 }
 
-int entry_in_use(grant_ref_t ref)
+int iomemgrant_entry_in_use(grant_ref_t ref)
 {
 	return -EOPNOTSUPP;
 }
 
-void entry_exit(void)
+void iomemgrant_entry_exit(void)
 {
 }
 

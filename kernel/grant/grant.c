@@ -24,11 +24,11 @@
  * Point of no return.  The moment a reference is filled the guest may map it; from
  * there only the guest, or its death, can free it.
  *
- * Locks.  grants_lock guards the list of grants, the BAR holds of bar/hold.c and the
+ * Locks.  iomemgrant_grants_lock guards the list of grants, the BAR holds of bar/hold.c and the
  * fields marked so.  It is taken inside the lock of a PCI device (GRANT, and the
  * bus notifier) and inside nothing else of ours.  Never under it: copying from or
  * to user space, XenStore, waiting for another domain.  The sysfs files of a grant
- * take no lock but grant/entry.c's, so that removing them under grants_lock cannot hang.
+ * take no lock but grant/entry.c's, so that removing them under iomemgrant_grants_lock cannot hang.
  */
 #include <linux/bitmap.h>
 #include <linux/sched/signal.h>
@@ -40,18 +40,18 @@
 #define RETRY_FIRST	(HZ / 50)
 #define RETRY_LAST	(2 * HZ)
 
-DEFINE_MUTEX(grants_lock);
-LIST_HEAD(grants);			/* grants_lock; in order of id */
-static u32 nr_grants;			/* grants_lock */
-static u32 nr_refs;			/* grants_lock */
-static unsigned long retry_delay;	/* grants_lock */
+DEFINE_MUTEX(iomemgrant_grants_lock);
+LIST_HEAD(iomemgrant_grants);			/* iomemgrant_grants_lock; in order of id */
+static u32 nr_grants;			/* iomemgrant_grants_lock */
+static u32 nr_refs;			/* iomemgrant_grants_lock */
+static unsigned long retry_delay;	/* iomemgrant_grants_lock */
 
 static void retry_work(struct work_struct *work);
 static DECLARE_DELAYED_WORK(retry, retry_work);
 
 /* --------------------------------------------------------------------- state */
 
-u32 grant_state(const struct grant *g)
+u32 iomemgrant_grant_state(const struct grant *g)
 {
 	if (READ_ONCE(g->ending))
 		return IOMEMGRANT_ENDING;
@@ -59,14 +59,14 @@ u32 grant_state(const struct grant *g)
 }
 
 /* A reference that was freed may belong to another driver by now: only ours count. */
-u32 grant_nr_mapped(const struct grant *g)
+u32 iomemgrant_grant_nr_mapped(const struct grant *g)
 {
 	u32 i, nr = 0;
 
-	if (!entry_readable())
+	if (!iomemgrant_entry_readable())
 		return U32_MAX;
 	for_each_set_bit(i, g->held, g->nr_refs) {
-		int rc = entry_in_use(g->first_ref + i);
+		int rc = iomemgrant_entry_in_use(g->first_ref + i);
 
 		if (rc < 0)
 			return U32_MAX;
@@ -80,17 +80,17 @@ u32 grant_nr_mapped(const struct grant *g)
 /* The last reference is free: nothing of the grant remains but its memory. */
 static void grant_finish(struct grant *g)
 {
-	lockdep_assert_held(&grants_lock);
+	lockdep_assert_held(&iomemgrant_grants_lock);
 	list_del(&g->node);
 	nr_grants--;
 	device_del(&g->dev);
-	bar_put(g->hold, g->pages, false);
+	iomemgrant_bar_put(g->hold, g->pages, false);
 	g->hold = NULL;
-	grant_announce();
+	iomemgrant_grant_announce();
 	wake_up_all(&g->wait);
 	put_device(&g->dev);
 	if (!nr_grants)
-		death_check_now();
+		iomemgrant_death_check_now();
 	module_put(THIS_MODULE);
 }
 
@@ -103,10 +103,10 @@ static bool grant_try_end(struct grant *g)
 {
 	u32 i;
 
-	lockdep_assert_held(&grants_lock);
+	lockdep_assert_held(&iomemgrant_grants_lock);
 	for_each_set_bit(i, g->held, g->nr_refs) {
 		if (!gnttab_try_end_foreign_access(g->first_ref + i)) {
-			entry_refuse_maps(g->first_ref + i);
+			iomemgrant_entry_refuse_maps(g->first_ref + i);
 			continue;
 		}
 		clear_bit(i, g->held);
@@ -119,9 +119,9 @@ static bool grant_try_end(struct grant *g)
 	return true;
 }
 
-void grant_retry_soon(void)
+void iomemgrant_grant_retry_soon(void)
 {
-	lockdep_assert_held(&grants_lock);
+	lockdep_assert_held(&iomemgrant_grants_lock);
 	retry_delay = RETRY_FIRST;
 	mod_delayed_work(iomemgrant_wq, &retry, retry_delay);
 }
@@ -130,13 +130,13 @@ static bool grant_start_end(struct grant *g)
 {
 	bool news = !g->ending;
 
-	lockdep_assert_held(&grants_lock);
+	lockdep_assert_held(&iomemgrant_grants_lock);
 	WRITE_ONCE(g->ending, true);
 	if (grant_try_end(g))
 		return true;
 	if (news)
-		grant_announce_state(g);
-	grant_retry_soon();
+		iomemgrant_grant_announce_state(g);
+	iomemgrant_grant_retry_soon();
 	return false;
 }
 
@@ -145,9 +145,9 @@ static void retry_work(struct work_struct *work)
 	struct grant *g, *next;
 	bool again;
 
-	mutex_lock(&grants_lock);
-	again = bar_settle_all();
-	list_for_each_entry_safe(g, next, &grants, node) {
+	mutex_lock(&iomemgrant_grants_lock);
+	again = iomemgrant_bar_settle_all();
+	list_for_each_entry_safe(g, next, &iomemgrant_grants, node) {
 		if (g->withdrawn && !g->ending)
 			again |= !grant_start_end(g);
 		else if (g->ending && !grant_try_end(g))
@@ -157,23 +157,23 @@ static void retry_work(struct work_struct *work)
 		retry_delay = min_t(unsigned long, retry_delay * 2, RETRY_LAST);
 		queue_delayed_work(iomemgrant_wq, &retry, retry_delay);
 	}
-	mutex_unlock(&grants_lock);
+	mutex_unlock(&iomemgrant_grants_lock);
 }
 
-struct grant *grant_find(u64 id)
+struct grant *iomemgrant_grant_find(u64 id)
 {
 	struct grant *g;
 
-	list_for_each_entry(g, &grants, node)
+	list_for_each_entry(g, &iomemgrant_grants, node)
 		if (g->id == id)
 			return g;
 	return NULL;
 }
 
 /* The grant @id, which the file @owner has made or whose caller may touch any grant. */
-int grant_find_owned(u64 id, const void *owner, struct grant **out)
+int iomemgrant_grant_find_owned(u64 id, const void *owner, struct grant **out)
 {
-	struct grant *g = grant_find(id);
+	struct grant *g = iomemgrant_grant_find(id);
 
 	if (!g)
 		return -ENOENT;
@@ -183,19 +183,19 @@ int grant_find_owned(u64 id, const void *owner, struct grant **out)
 	return 0;
 }
 
-int grant_end(u64 id, bool wait, const void *owner, u16 *state)
+int iomemgrant_grant_end(u64 id, bool wait, const void *owner, u16 *state)
 {
 	struct grant *g;
 	int rc;
 
-	mutex_lock(&grants_lock);
-	rc = grant_find_owned(id, owner, &g);
+	mutex_lock(&iomemgrant_grants_lock);
+	rc = iomemgrant_grant_find_owned(id, owner, &g);
 	if (!rc) {
 		get_device(&g->dev);
 		if (!grant_start_end(g))
 			rc = -EBUSY;
 	}
-	mutex_unlock(&grants_lock);
+	mutex_unlock(&iomemgrant_grants_lock);
 	if (rc && rc != -EBUSY)
 		return rc;
 	if (rc && wait && !wait_event_interruptible(g->wait, !READ_ONCE(g->nr_held)))
@@ -208,51 +208,52 @@ int grant_end(u64 id, bool wait, const void *owner, u16 *state)
 }
 
 /* The file is closed: what it did not make PERSIST ends. */
-void grant_end_owner(const void *owner)
+void iomemgrant_grant_end_owner(const void *owner)
 {
 	struct grant *g, *next;
 
-	mutex_lock(&grants_lock);
-	list_for_each_entry_safe(g, next, &grants, node) {
+	mutex_lock(&iomemgrant_grants_lock);
+	list_for_each_entry_safe(g, next, &iomemgrant_grants, node) {
 		if (g->owner != owner)
 			continue;
 		g->owner = NULL;
 		grant_start_end(g);
 	}
-	mutex_unlock(&grants_lock);
+	mutex_unlock(&iomemgrant_grants_lock);
 }
 
 /* Ends the grants for which @those is true.  grant/death.c calls this, also for none. */
-void grant_end_those(bool (*those)(const struct grant *g, const void *arg), const void *arg)
+void iomemgrant_grant_end_those(bool (*those)(const struct grant *g, const void *arg),
+				const void *arg)
 {
 	struct grant *g, *next;
 	bool again;
 
-	mutex_lock(&grants_lock);
-	list_for_each_entry_safe(g, next, &grants, node)
+	mutex_lock(&iomemgrant_grants_lock);
+	list_for_each_entry_safe(g, next, &iomemgrant_grants, node)
 		if (!g->ending && those(g, arg))
 			grant_start_end(g);
-	again = bar_settle_all();
+	again = iomemgrant_bar_settle_all();
 	/* The references of a dead domain are free the moment Xen has cleaned up. */
-	list_for_each_entry(g, &grants, node)
+	list_for_each_entry(g, &iomemgrant_grants, node)
 		again |= g->ending;
 	if (again)
-		grant_retry_soon();
-	mutex_unlock(&grants_lock);
+		iomemgrant_grant_retry_soon();
+	mutex_unlock(&iomemgrant_grants_lock);
 }
 
-bool grant_any(void)
+bool iomemgrant_grant_any(void)
 {
 	return READ_ONCE(nr_grants) != 0;
 }
 
 /* ------------------------------------------------------------------- the list */
 
-int grant_check_overlap(const struct grant *new)
+int iomemgrant_grant_check_overlap(const struct grant *new)
 {
 	const struct grant *g;
 
-	list_for_each_entry(g, &grants, node) {
+	list_for_each_entry(g, &iomemgrant_grants, node) {
 		if (!ranges_overlap(g->pages, new->pages))
 			continue;
 		if (g->domid == new->domid || !(new->flags & IOMEMGRANT_SHARE))
@@ -265,54 +266,54 @@ int grant_check_overlap(const struct grant *new)
 }
 
 /* The references are filled: from here on the list keeps the grant, and the module. */
-void grant_register(struct grant *g)
+void iomemgrant_grant_register(struct grant *g)
 {
-	lockdep_assert_held(&grants_lock);
+	lockdep_assert_held(&iomemgrant_grants_lock);
 	get_device(&g->dev);
 	__module_get(THIS_MODULE);
-	list_add_tail(&g->node, &grants);
+	list_add_tail(&g->node, &iomemgrant_grants);
 	nr_grants++;
 	nr_refs += g->nr_refs;
-	grant_announce();
+	iomemgrant_grant_announce();
 }
 
-u32 grant_refs_held(void)
+u32 iomemgrant_grant_refs_held(void)
 {
-	lockdep_assert_held(&grants_lock);
+	lockdep_assert_held(&iomemgrant_grants_lock);
 	return nr_refs;
 }
 
-void grant_count(u32 *grants_out, u32 *refs_out)
+void iomemgrant_grant_count(u32 *grants_out, u32 *refs_out)
 {
-	mutex_lock(&grants_lock);
+	mutex_lock(&iomemgrant_grants_lock);
 	*grants_out = nr_grants;
 	*refs_out = nr_refs;
-	mutex_unlock(&grants_lock);
+	mutex_unlock(&iomemgrant_grants_lock);
 }
 
-int grant_init(void)
+int iomemgrant_grant_init(void)
 {
 	int rc;
 
 	if (!xen_initial_domain())
 		return 0;
-	rc = bar_notifier_register();
+	rc = iomemgrant_bar_notifier_register();
 	if (rc)
 		return rc;
-	rc = store_init();
+	rc = iomemgrant_store_init();
 	if (rc)
-		bar_notifier_unregister();
+		iomemgrant_bar_notifier_unregister();
 	return rc;
 }
 
 /* Every grant holds the module, so there are none left. */
-void grant_exit(void)
+void iomemgrant_grant_exit(void)
 {
 	if (!xen_initial_domain())
 		return;
-	bar_notifier_unregister();
-	store_exit();
-	death_exit();
+	iomemgrant_bar_notifier_unregister();
+	iomemgrant_store_exit();
+	iomemgrant_death_exit();
 	cancel_delayed_work_sync(&retry);
-	bar_exit();
+	iomemgrant_bar_exit();
 }

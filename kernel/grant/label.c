@@ -7,55 +7,55 @@
 
 #include "iomemgrant.h"
 
-/* Inside grants_lock.  Lets sysfs read a label whole without that lock. */
+/* Inside iomemgrant_grants_lock.  Lets sysfs read a label whole without that lock. */
 static DEFINE_SPINLOCK(label_lock);
 
 /* An empty label means none. */
-bool grant_label_valid(const char *label)
+bool iomemgrant_grant_label_valid(const char *label)
 {
 	return strnlen(label, IOMEMGRANT_LABEL_SIZE) < IOMEMGRANT_LABEL_SIZE &&
 	       (!label[0] || decode_label_ok(label));
 }
 
 /* @own is the grant that is to get @label. */
-int grant_label_check(const struct grant *own, const char *label)
+int iomemgrant_grant_label_check(const struct grant *own, const char *label)
 {
 	const struct grant *g;
 
-	lockdep_assert_held(&grants_lock);
+	lockdep_assert_held(&iomemgrant_grants_lock);
 	if (!label[0])
 		return 0;
-	list_for_each_entry(g, &grants, node)
+	list_for_each_entry(g, &iomemgrant_grants, node)
 		if (g != own && g->domid == own->domid && uuid_equal(&g->uuid, &own->uuid) &&
 		    !strcmp(g->label, label))
 			return -EALREADY;
 	return 0;
 }
 
-void grant_label_copy(const struct grant *g, char *label)
+void iomemgrant_grant_label_copy(const struct grant *g, char *label)
 {
 	spin_lock(&label_lock);
 	strscpy(label, g->label, IOMEMGRANT_LABEL_SIZE);
 	spin_unlock(&label_lock);
 }
 
-int grant_label_set(const struct iomemgrant_label *rq, const void *owner)
+int iomemgrant_grant_label_set(const struct iomemgrant_label *rq, const void *owner)
 {
 	struct grant *g;
 	int rc;
 
-	if (rq->reserved || !grant_label_valid(rq->label))
+	if (rq->reserved || !iomemgrant_grant_label_valid(rq->label))
 		return -EINVAL;
-	mutex_lock(&grants_lock);
-	rc = grant_find_owned(rq->id, owner, &g);
-	rc = rc ?: grant_label_check(g, rq->label);
+	mutex_lock(&iomemgrant_grants_lock);
+	rc = iomemgrant_grant_find_owned(rq->id, owner, &g);
+	rc = rc ?: iomemgrant_grant_label_check(g, rq->label);
 	if (!rc && strcmp(g->label, rq->label)) {
 		spin_lock(&label_lock);
 		strscpy(g->label, rq->label, sizeof(g->label));
 		spin_unlock(&label_lock);
 		kobject_uevent(&g->dev.kobj, KOBJ_CHANGE);
-		grant_announce();
+		iomemgrant_grant_announce();
 	}
-	mutex_unlock(&grants_lock);
+	mutex_unlock(&iomemgrant_grants_lock);
 	return rc;
 }

@@ -18,8 +18,8 @@ static void fill_entry(const struct grant *g, struct iomemgrant_entry *e)
 	e->created = g->created;
 	e->first_ref = g->first_ref;
 	e->nr_refs = g->nr_refs;
-	e->nr_mapped = grant_nr_mapped(g);
-	e->state = grant_state(g);
+	e->nr_mapped = iomemgrant_grant_nr_mapped(g);
+	e->state = iomemgrant_grant_state(g);
 	e->flags = g->flags;
 	e->allow = g->allow;
 	e->uid = g->uid;
@@ -37,12 +37,12 @@ static void fill_entry(const struct grant *g, struct iomemgrant_entry *e)
 	e->lost_reason = g->lost_reason;
 	e->cache = g->cache;
 	e->changes = g->changes;
-	if (g->ending && !entry_refusable())
+	if (g->ending && !iomemgrant_entry_refusable())
 		e->changes |= IOMEMGRANT_CHANGED_MAPPABLE;
-	grant_label_copy(g, e->label);
+	iomemgrant_grant_label_copy(g, e->label);
 }
 
-int grant_list(struct iomemgrant_list *list)
+int iomemgrant_grant_list(struct iomemgrant_list *list)
 {
 	struct iomemgrant_entry *entries = NULL;
 	u32 room, nr_refs, nr, filled, known, i;
@@ -53,21 +53,21 @@ int grant_list(struct iomemgrant_list *list)
 		return -EINVAL;
 	known = min_t(u32, list->entry_size, sizeof(*entries));
 again:
-	grant_count(&room, &nr_refs);
+	iomemgrant_grant_count(&room, &nr_refs);
 	room = min(list->nr, room);
 	if (room) {
 		entries = kvcalloc(room, sizeof(*entries), GFP_KERNEL);
 		if (!entries)
 			return -ENOMEM;
 	}
-	mutex_lock(&grants_lock);
+	mutex_lock(&iomemgrant_grants_lock);
 	nr = filled = 0;
-	list_for_each_entry(g, &grants, node) {
+	list_for_each_entry(g, &iomemgrant_grants, node) {
 		if (filled < room)
 			fill_entry(g, &entries[filled++]);
 		nr++;
 	}
-	mutex_unlock(&grants_lock);
+	mutex_unlock(&iomemgrant_grants_lock);
 	/* One was made since they were counted: the caller had room for it, we had not. */
 	if (filled < min(list->nr, nr)) {
 		kvfree(entries);

@@ -11,28 +11,28 @@
  */
 #include "iomemgrant.h"
 
-void grant_lose(const struct bar_hold *hold, u32 reason, u32 allow, int domid)
+void iomemgrant_grant_lose(const struct bar_hold *hold, u32 reason, u32 allow, int domid)
 {
 	struct grant *g;
 
-	lockdep_assert_held(&grants_lock);
-	list_for_each_entry(g, &grants, node) {
+	lockdep_assert_held(&iomemgrant_grants_lock);
+	list_for_each_entry(g, &iomemgrant_grants, node) {
 		if (g->hold != hold || g->lost_reason || g->allow & allow || g->domid == domid)
 			continue;
 		WRITE_ONCE(g->lost_reason, reason);
 		WRITE_ONCE(g->changes, 0);
-		grant_announce_state(g);
-		death_check_now();
+		iomemgrant_grant_announce_state(g);
+		iomemgrant_death_check_now();
 	}
 }
 
-void grant_note_changes(const struct bar_hold *hold, u32 changes)
+void iomemgrant_grant_note_changes(const struct bar_hold *hold, u32 changes)
 {
 	struct grant *g;
 	u32 now;
 
-	lockdep_assert_held(&grants_lock);
-	list_for_each_entry(g, &grants, node) {
+	lockdep_assert_held(&iomemgrant_grants_lock);
+	list_for_each_entry(g, &iomemgrant_grants, node) {
 		now = changes;
 		if (g->allow & IOMEMGRANT_ALLOW_DMA)
 			now &= ~IOMEMGRANT_CHANGED_BUS_MASTER;
@@ -40,7 +40,7 @@ void grant_note_changes(const struct bar_hold *hold, u32 changes)
 			continue;
 		WRITE_ONCE(g->changes, now);
 		kobject_uevent(&g->dev.kobj, KOBJ_CHANGE);
-		grant_announce();
+		iomemgrant_grant_announce();
 	}
 }
 
@@ -51,17 +51,17 @@ static bool is_of_no_use(const struct grant *g)
 
 	if (!g->lost_reason || !g->told || g->withdrawn || g->ending)
 		return false;
-	nr_mapped = grant_nr_mapped(g);
+	nr_mapped = iomemgrant_grant_nr_mapped(g);
 	/* Where Xen's marks cannot be read, trying to end tells. */
 	return !nr_mapped || nr_mapped == U32_MAX;
 }
 
-bool grant_any_of_no_use(void)
+bool iomemgrant_grant_any_of_no_use(void)
 {
 	const struct grant *g;
 
-	lockdep_assert_held(&grants_lock);
-	list_for_each_entry(g, &grants, node)
+	lockdep_assert_held(&iomemgrant_grants_lock);
+	list_for_each_entry(g, &iomemgrant_grants, node)
 		if (is_of_no_use(g))
 			return true;
 	return false;
@@ -72,7 +72,7 @@ static struct grant *next_grant(u64 id, bool (*wanted)(const struct grant *g))
 {
 	struct grant *g;
 
-	list_for_each_entry(g, &grants, node)
+	list_for_each_entry(g, &iomemgrant_grants, node)
 		if (g->id > id && wanted(g))
 			return g;
 	return NULL;
@@ -91,7 +91,7 @@ static void each_grant(bool (*wanted)(const struct grant *g),
 	struct grant *g;
 
 	for (;;) {
-		mutex_lock(&grants_lock);
+		mutex_lock(&iomemgrant_grants_lock);
 		g = next_grant(lost.id, wanted);
 		if (g)
 			lost = (struct lost_grant) {
@@ -100,16 +100,16 @@ static void each_grant(bool (*wanted)(const struct grant *g),
 				.first_ref = g->first_ref,
 				.nr_refs = g->nr_refs,
 			};
-		mutex_unlock(&grants_lock);
+		mutex_unlock(&iomemgrant_grants_lock);
 		if (!g)
 			return;
 		if (!act(&lost))
 			continue;
-		mutex_lock(&grants_lock);
-		g = grant_find(lost.id);
+		mutex_lock(&iomemgrant_grants_lock);
+		g = iomemgrant_grant_find(lost.id);
 		if (g)
 			done(g);
-		mutex_unlock(&grants_lock);
+		mutex_unlock(&iomemgrant_grants_lock);
 	}
 }
 
@@ -122,15 +122,15 @@ static void was_told(struct grant *g)
 static void was_withdrawn(struct grant *g)
 {
 	g->withdrawn = true;
-	grant_retry_soon();
+	iomemgrant_grant_retry_soon();
 }
 
-void grant_each_lost(bool (*tell)(const struct lost_grant *lost))
+void iomemgrant_grant_each_lost(bool (*tell)(const struct lost_grant *lost))
 {
 	each_grant(is_to_be_told, tell, was_told);
 }
 
-void grant_each_of_no_use(bool (*withdraw)(const struct lost_grant *lost))
+void iomemgrant_grant_each_of_no_use(bool (*withdraw)(const struct lost_grant *lost))
 {
 	each_grant(is_of_no_use, withdraw, was_withdrawn);
 }

@@ -31,7 +31,7 @@ static u64 new_id(u64 min_id)
 {
 	static u64 last_id;
 
-	lockdep_assert_held(&grants_lock);
+	lockdep_assert_held(&iomemgrant_grants_lock);
 	last_id = max(last_id, min_id) + 1;
 	return last_id;
 }
@@ -70,7 +70,7 @@ static struct grant *grant_alloc(const struct iomemgrant_grant *rq, struct pci_d
 	init_waitqueue_head(&g->wait);
 	device_initialize(&g->dev);
 	g->dev.class = &iomemgrant_class;
-	g->dev.groups = grant_groups;
+	g->dev.groups = iomemgrant_grant_groups;
 	g->dev.release = grant_release;
 	return g;
 }
@@ -86,10 +86,10 @@ struct table_limits {
 
 static int table_limits(struct table_limits *table)
 {
-	table->per_frame = probe_gnttab_version() == 1 ?
+	table->per_frame = iomemgrant_probe_gnttab_version() == 1 ?
 			   PAGE_SIZE / sizeof(struct grant_entry_v1) :
 			   PAGE_SIZE / sizeof(union grant_entry_v2);
-	if (probe_gnttab_size(&table->frames, &table->max_frames))
+	if (iomemgrant_probe_gnttab_size(&table->frames, &table->max_frames))
 		return -EIO;
 	table->max_frames = min(table->max_frames, gnttab_max_grant_frames());
 	table->headroom = min(READ_ONCE(iomemgrant_headroom), table->max_frames / 2);
@@ -104,7 +104,7 @@ static int table_limits(struct table_limits *table)
  */
 static int take_refs(struct grant *g)
 {
-	u32 max_refs = READ_ONCE(iomemgrant_max_refs), nr_refs = grant_refs_held();
+	u32 max_refs = READ_ONCE(iomemgrant_max_refs), nr_refs = iomemgrant_grant_refs_held();
 	struct table_limits table;
 
 	if (g->nr_refs > max_refs || nr_refs > max_refs - g->nr_refs)
@@ -135,22 +135,22 @@ static void fill_refs(struct grant *g)
 	g->nr_held = g->nr_refs;
 }
 
-/* Caller holds the device's lock, grants_lock, and one reference of @g. */
+/* Caller holds the device's lock, iomemgrant_grants_lock, and one reference of @g. */
 static int grant_install(struct grant *g, const struct iomemgrant_grant *rq,
 			 struct pci_dev *pdev, const void *owner)
 {
 	int rc;
 
-	rc = bar_get(pdev, rq, &g->hold);
+	rc = iomemgrant_bar_get(pdev, rq, &g->hold);
 	if (rc)
 		return rc;
 	g->pages.start = g->hold->window.start + rq->offset;
 	g->pages.length = rq->length;
-	rc = grant_check_overlap(g) ?: grant_label_check(g, g->label);
+	rc = iomemgrant_grant_check_overlap(g) ?: iomemgrant_grant_label_check(g, g->label);
 	if (rc)
 		goto put;
 	/* Last of the checks: nothing is granted that could never be mapped. */
-	rc = probe_iomem_map() ? 0 : -EOPNOTSUPP;
+	rc = iomemgrant_probe_iomem_map() ? 0 : -EOPNOTSUPP;
 	if (rc)
 		goto put;
 	rc = take_refs(g);
@@ -165,10 +165,10 @@ static int grant_install(struct grant *g, const struct iomemgrant_grant *rq,
 		goto put;
 	}
 	fill_refs(g);
-	grant_register(g);
+	iomemgrant_grant_register(g);
 	return 0;
 put:
-	bar_put(g->hold, g->pages, true);
+	iomemgrant_bar_put(g->hold, g->pages, true);
 	g->hold = NULL;
 	return rc;
 }
@@ -192,7 +192,7 @@ static int check_request(const struct iomemgrant_grant *rq)
 	if (rq->flags & ~flags || rq->allow & ~allow || rq->reserved || rq->reserved2)
 		return -EINVAL;
 	if (rq->min_id > IOMEMGRANT_MIN_ID_MAX || rq->cache > IOMEMGRANT_CACHE_WC ||
-	    !grant_label_valid(rq->label))
+	    !iomemgrant_grant_label_valid(rq->label))
 		return -EINVAL;
 	if (!xen_initial_domain())
 		return -ENODEV;
@@ -211,7 +211,7 @@ static int check_request(const struct iomemgrant_grant *rq)
 	return 0;
 }
 
-int grant_create(struct iomemgrant_grant *rq, const void *owner)
+int iomemgrant_grant_create(struct iomemgrant_grant *rq, const void *owner)
 {
 	struct pci_dev *pdev;
 	struct grant *g;
@@ -221,7 +221,7 @@ int grant_create(struct iomemgrant_grant *rq, const void *owner)
 	rc = check_request(rq);
 	if (rc)
 		return rc;
-	if (!probe_domain_exists(rq->domid))
+	if (!iomemgrant_probe_domain_exists(rq->domid))
 		return -ESRCH;
 	pdev = pci_get_domain_bus_and_slot(rq->segment, rq->bus, rq->devfn);
 	if (!pdev)
@@ -231,16 +231,16 @@ int grant_create(struct iomemgrant_grant *rq, const void *owner)
 		pci_dev_put(pdev);
 		return -ENOMEM;
 	}
-	rc = store_ask_uuid(rq->domid, &g->uuid);
+	rc = iomemgrant_store_ask_uuid(rq->domid, &g->uuid);
 	if (rc)
 		goto put;
 
 	/* A driver's probe may hold it for as long as it likes. */
 	rc = device_lock_interruptible(&pdev->dev);
 	if (!rc) {
-		mutex_lock(&grants_lock);
+		mutex_lock(&iomemgrant_grants_lock);
 		rc = grant_install(g, rq, pdev, owner);
-		mutex_unlock(&grants_lock);
+		mutex_unlock(&iomemgrant_grants_lock);
 		device_unlock(&pdev->dev);
 	}
 	if (!rc) {
@@ -253,11 +253,11 @@ int grant_create(struct iomemgrant_grant *rq, const void *owner)
 		 */
 		if (!device_still_there(rq, pdev))
 			rc = -ENODEV;
-		else if (!probe_domain_exists(rq->domid))
+		else if (!iomemgrant_probe_domain_exists(rq->domid))
 			rc = -ESRCH;
 		if (rc)
-			grant_end(g->id, false, g->owner, &state);
-		death_check_later();
+			iomemgrant_grant_end(g->id, false, g->owner, &state);
+		iomemgrant_death_check_later();
 	}
 put:
 	put_device(&g->dev);
@@ -266,7 +266,7 @@ put:
 }
 
 /* The figures of the grant table in INFO. */
-void grant_room(struct iomemgrant_info *info)
+void iomemgrant_grant_room(struct iomemgrant_info *info)
 {
 	u32 max_refs = READ_ONCE(iomemgrant_max_refs);
 	struct table_limits table;

@@ -7,30 +7,30 @@
 
 #include "iomemgrant.h"
 
-static u64 generation;			/* grants_lock; read without */
+static u64 generation;			/* iomemgrant_grants_lock; read without */
 static DECLARE_WAIT_QUEUE_HEAD(generation_wait);
 
-void grant_announce(void)
+void iomemgrant_grant_announce(void)
 {
-	lockdep_assert_held(&grants_lock);
+	lockdep_assert_held(&iomemgrant_grants_lock);
 	WRITE_ONCE(generation, generation + 1);
 	wake_up_interruptible(&generation_wait);
 }
 
-void grant_announce_state(struct grant *g)
+void iomemgrant_grant_announce_state(struct grant *g)
 {
 	sysfs_notify(&g->dev.kobj, NULL, "state");
 	kobject_uevent(&g->dev.kobj, KOBJ_CHANGE);
-	grant_announce();
+	iomemgrant_grant_announce();
 }
 
-u64 grant_generation(void)
+u64 iomemgrant_grant_generation(void)
 {
 	return READ_ONCE(generation);
 }
 
-__poll_t grant_poll(struct file *file, struct poll_table_struct *wait, u64 seen)
+__poll_t iomemgrant_grant_poll(struct file *file, struct poll_table_struct *wait, u64 seen)
 {
 	poll_wait(file, &generation_wait, wait);
-	return grant_generation() != seen ? EPOLLIN | EPOLLRDNORM | EPOLLPRI : 0;
+	return iomemgrant_grant_generation() != seen ? EPOLLIN | EPOLLRDNORM | EPOLLPRI : 0;
 }

@@ -4,7 +4,7 @@
  *
  * A request of the kernel waits without limit, and no signal ends the wait: with
  * an xenstored that hangs, the thread which asks hangs as well.  So no thread of
- * user space asks.  All requests of the granting half run on store_wq, whose workers
+ * user space asks.  All requests of the granting half run on iomemgrant_store_wq, whose workers
  * do not freeze either, because one that waits for xenstored would keep dom0 from
  * suspending.
  *
@@ -26,17 +26,17 @@
 #define MAX_WORKERS	16
 #define VM_PATH		"/vm/"
 
-struct workqueue_struct *store_wq;
+struct workqueue_struct *iomemgrant_store_wq;
 static bool ready;			/* set once, by the notifier */
 
 /* xenstored can be asked: it has been started, or is expected to be. */
-bool store_ready(void)
+bool iomemgrant_store_ready(void)
 {
 	return READ_ONCE(ready);
 }
 
 /* A worker calls this.  -ENOENT: XenStore knows no such domain. */
-int store_read_uuid(domid_t domid, uuid_t *uuid)
+int iomemgrant_store_read_uuid(domid_t domid, uuid_t *uuid)
 {
 	unsigned int len;
 	char dir[32];
@@ -72,7 +72,7 @@ static void answer(struct work_struct *work)
 {
 	struct question *q = container_of(work, struct question, work);
 
-	q->rc = store_read_uuid(q->domid, &q->uuid);
+	q->rc = iomemgrant_store_read_uuid(q->domid, &q->uuid);
 	complete(&q->answered);
 	kref_put(&q->users, question_free);
 	module_put(THIS_MODULE);
@@ -83,13 +83,13 @@ static void answer(struct work_struct *work)
  * Sleeps for five seconds at most, and until a signal.  -ETIMEDOUT: xenstored does
  * not answer; -ERESTARTSYS; -ENOMEM.
  */
-int store_ask_uuid(domid_t domid, uuid_t *uuid)
+int iomemgrant_store_ask_uuid(domid_t domid, uuid_t *uuid)
 {
 	struct question *q;
 	long left;
 
 	*uuid = uuid_null;
-	if (!store_ready())
+	if (!iomemgrant_store_ready())
 		return 0;
 	q = kzalloc(sizeof(*q), GFP_KERNEL);
 	if (!q)
@@ -100,7 +100,7 @@ int store_ask_uuid(domid_t domid, uuid_t *uuid)
 	kref_get(&q->users);
 	q->domid = domid;
 	__module_get(THIS_MODULE);
-	queue_work(store_wq, &q->work);
+	queue_work(iomemgrant_store_wq, &q->work);
 	left = wait_for_completion_interruptible_timeout(&q->answered, DEADLINE);
 	if (left > 0 && !q->rc)
 		*uuid = q->uuid;
@@ -123,22 +123,22 @@ static int store_up(struct notifier_block *nb, unsigned long event, void *data)
 
 static struct notifier_block store_nb = { .notifier_call = store_up };
 
-int store_init(void)
+int iomemgrant_store_init(void)
 {
 	int rc;
 
-	store_wq = alloc_workqueue("iomemgrant_store", WQ_UNBOUND, MAX_WORKERS);
-	if (!store_wq)
+	iomemgrant_store_wq = alloc_workqueue("iomemgrant_store", WQ_UNBOUND, MAX_WORKERS);
+	if (!iomemgrant_store_wq)
 		return -ENOMEM;
 	rc = register_xenstore_notifier(&store_nb);
 	if (rc)
-		destroy_workqueue(store_wq);
+		destroy_workqueue(iomemgrant_store_wq);
 	return rc;
 }
 
 /* Runs what is queued to its end: its last act may be to drop the module. */
-void store_exit(void)
+void iomemgrant_store_exit(void)
 {
 	unregister_xenstore_notifier(&store_nb);
-	destroy_workqueue(store_wq);
+	destroy_workqueue(iomemgrant_store_wq);
 }

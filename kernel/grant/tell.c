@@ -167,10 +167,10 @@ static bool take_back(const struct lost_grant *grant)
 	return !rc || rc == -ENOENT;
 }
 
-void lost_settle_all(void)
+void iomemgrant_lost_settle_all(void)
 {
-	if (!store_ready())
+	if (!iomemgrant_store_ready())
 		return;
-	grant_each_lost(tell);
-	grant_each_of_no_use(take_back);
+	iomemgrant_grant_each_lost(tell);
+	iomemgrant_grant_each_of_no_use(take_back);
 }

@@ -3,9 +3,9 @@
  * Mappings of references that another domain granted: what PV and translated
  * guests have in common.
  *
- * Life of a mapping.  map_create() has Xen map every reference, all or none.
+ * Life of a mapping.  iomemgrant_map_create() has Xen map every reference, all or none.
  * User space then reaches the pages by mmap(), page by page as it touches them.
- * map_revoke() takes the page table entries away (from there every access is a
+ * iomemgrant_map_revoke() takes the page table entries away (from there every access is a
  * SIGBUS), then gives the references back.  Xen refuses that while it still
  * counts entries of a PV guest: after some tries the mapping is a zombie, kept and
  * tried again for ever, because the granter is not free before it is.
@@ -35,17 +35,17 @@ static atomic_t zombies = ATOMIC_INIT(0);
  * Offset 0 of this mapping in the address space that all of them share.  The id is not
  * used again before the last VMA is gone.
  */
-u64 map_base(const struct iomem_map *map)
+u64 iomemgrant_map_base(const struct iomem_map *map)
 {
 	return (u64)map->id << 32;
 }
 
-u64 map_gfn(const struct iomem_map *map)
+u64 iomemgrant_map_gfn(const struct iomem_map *map)
 {
-	return probe_translated() ? PHYS_PFN(map->window.start) : 0;
+	return iomemgrant_probe_translated() ? PHYS_PFN(map->window.start) : 0;
 }
 
-void map_set_state(struct iomem_map *map, enum map_state state)
+void iomemgrant_map_set_state(struct iomem_map *map, enum map_state state)
 {
 	lockdep_assert_held_write(&map->lock);
 	if (map->state == state)
@@ -59,7 +59,7 @@ void map_set_state(struct iomem_map *map, enum map_state state)
 }
 
 /* Any context. */
-unsigned int map_zombies(void)
+unsigned int iomemgrant_map_zombies(void)
 {
 	return atomic_read(&zombies);
 }
@@ -69,7 +69,7 @@ static void map_release(struct device *dev)
 	struct iomem_map *map = to_map(dev);
 
 	if (map->id)
-		map_free_id(map->id);
+		iomemgrant_map_free_id(map->id);
 	kvfree(map->refs);
 	kvfree(map->handles);
 	kvfree(map->mfns);
@@ -110,16 +110,16 @@ static struct iomem_map *map_alloc(const struct map_request *rq)
 		map->uuid = *rq->uuid;
 	device_initialize(&map->dev);
 	map->dev.class = &iomemgrant_class;
-	map->dev.groups = map_groups;
+	map->dev.groups = iomemgrant_map_groups;
 	map->dev.release = map_release;
 	return map;
 }
 
 /*
  * Takes over request->refs in any case.  The caller gets a reference of the mapping
- * and gives it up with map_retire() or put_device(); the list holds another.
+ * and gives it up with iomemgrant_map_retire() or put_device(); the list holds another.
  */
-struct iomem_map *map_create(struct map_request *rq)
+struct iomem_map *iomemgrant_map_create(struct map_request *rq)
 {
 	struct iomem_map *map = map_alloc(rq);
 	int rc, rc2;
@@ -130,17 +130,17 @@ struct iomem_map *map_create(struct map_request *rq)
 	}
 	/* No other thread knows the mapping yet; the lock is for the assertions. */
 	down_write(&map->lock);
-	rc = map_fill(map);
+	rc = iomemgrant_map_fill(map);
 	up_write(&map->lock);
 	if (rc && map->state != MAP_ZOMBIE) {
 		put_device(&map->dev);
 		return ERR_PTR(rc);
 	}
-	rc2 = map_list_add(map);
+	rc2 = iomemgrant_map_list_add(map);
 	if (!rc && !rc2)
 		return map;
 	if (rc2) {
-		if (map_revoke(map)) {
+		if (iomemgrant_map_revoke(map)) {
 			pr_err("giving up %u references of domain %u\n", map->nr_held, map->domid);
 			__module_get(THIS_MODULE);
 			get_device(&map->dev);
@@ -148,20 +148,20 @@ struct iomem_map *map_create(struct map_request *rq)
 		put_device(&map->dev);
 		return ERR_PTR(rc ?: rc2);
 	}
-	map_forget_notify(map);
-	map_retire(map);
+	iomemgrant_map_forget_notify(map);
+	iomemgrant_map_retire(map);
 	return ERR_PTR(rc);
 }
 
 /* After this the work is not queued by the mapping any more. */
-void map_forget_notify(struct iomem_map *map)
+void iomemgrant_map_forget_notify(struct iomem_map *map)
 {
 	down_write(&map->lock);
 	map->notify = NULL;
 	up_write(&map->lock);
 }
 
-void map_notify(struct iomem_map *map)
+void iomemgrant_map_notify(struct iomem_map *map)
 {
 	lockdep_assert_held_write(&map->lock);
 	if (map->notify)
@@ -169,13 +169,14 @@ void map_notify(struct iomem_map *map)
 }
 
 /* No fault is running and none can start: map->lock is held for write. */
-void map_zap(struct iomem_map *map)
+void iomemgrant_map_zap(struct iomem_map *map)
 {
-	unmap_mapping_range(node_mapping(), map_base(map), (loff_t)map->nr << PAGE_SHIFT, 1);
+	unmap_mapping_range(iomemgrant_node_mapping(), iomemgrant_map_base(map),
+				    (loff_t)map->nr << PAGE_SHIFT, 1);
 }
 
 /* 0: every reference is given back; -EBUSY: Xen still counts entries. */
-int map_revoke(struct iomem_map *map)
+int iomemgrant_map_revoke(struct iomem_map *map)
 {
 	int rc = 0;
 
@@ -183,13 +184,13 @@ int map_revoke(struct iomem_map *map)
 	switch (map->state) {
 	case MAP_MAPPED:
 	case MAP_FROZEN:
-		map_set_state(map, MAP_ZOMBIE);
-		map_zap(map);
-		map_kernel_lose(map);
+		iomemgrant_map_set_state(map, MAP_ZOMBIE);
+		iomemgrant_map_zap(map);
+		iomemgrant_map_kernel_lose(map);
 		fallthrough;
 	case MAP_ZOMBIE:
-		if (map_unmap_refs_patiently(map, 5))
-			map_set_state(map, MAP_REVOKED);
+		if (iomemgrant_map_unmap_refs_patiently(map, 5))
+			iomemgrant_map_set_state(map, MAP_REVOKED);
 		else
 			rc = -EBUSY;
 		break;
@@ -202,15 +203,15 @@ int map_revoke(struct iomem_map *map)
 }
 
 /* This guest was restored: nothing Xen told us before is true any more. */
-void map_stale(struct iomem_map *map)
+void iomemgrant_map_stale(struct iomem_map *map)
 {
 	down_write(&map->lock);
 	if (map->state != MAP_STALE) {
-		map_zap(map);
-		map_kernel_lose(map);
-		map_forget_refs(map);
-		map_set_state(map, MAP_STALE);
-		map_notify(map);
+		iomemgrant_map_zap(map);
+		iomemgrant_map_kernel_lose(map);
+		iomemgrant_map_forget_refs(map);
+		iomemgrant_map_set_state(map, MAP_STALE);
+		iomemgrant_map_notify(map);
 	}
 	up_write(&map->lock);
 }

@@ -91,7 +91,7 @@ static void hvm_release(struct iomem_map *map)
 		release_resource(&map->window);
 }
 
-const struct map_kind map_kind_hvm = {
+const struct map_kind iomemgrant_map_kind_hvm = {
 	.prepare = hvm_prepare,
 	.host_addr = hvm_host_addr,
 	.accepted = hvm_accepted,

@@ -13,7 +13,7 @@
 #define RETRY_FIRST	(HZ / 20)
 #define RETRY_LAST	(2 * HZ)
 
-/* A 32 bit program cannot tell mmap() an offset of 2^44 or more: see map_base(). */
+/* A 32 bit program cannot tell mmap() an offset of 2^44 or more: see iomemgrant_map_base(). */
 #define MAX_ID		4095
 
 static DEFINE_MUTEX(maps_lock);
@@ -38,12 +38,12 @@ static int take_number(struct xarray *taken, u32 *number, struct xa_limit limit,
 }
 
 /* Frees the number of a mapping without a VMA.  Any context that may sleep. */
-void map_free_id(u32 id)
+void iomemgrant_map_free_id(u32 id)
 {
 	xa_erase(&map_ids, id);
 }
 
-/* Once: after this map_retire() leaves the list alone. */
+/* Once: after this iomemgrant_map_retire() leaves the list alone. */
 static void map_list_del(struct iomem_map *map)
 {
 	lockdep_assert_held(&maps_lock);
@@ -74,8 +74,8 @@ static int map_add(struct iomem_map *map)
 	if (rc)
 		return rc;
 	if (map->devid >= 0) {
-		map->dev.devt = MKDEV(0, minor);	/* node_devt() knows the major */
-		map->dev.devt = node_devt(map);
+		map->dev.devt = MKDEV(0, minor);	/* iomemgrant_node_devt() knows the major */
+		map->dev.devt = iomemgrant_node_devt(map);
 	}
 	get_device(&map->dev);
 	spin_lock(&find_lock);
@@ -90,7 +90,7 @@ static int map_add(struct iomem_map *map)
 	return rc;
 }
 
-int map_list_add(struct iomem_map *map)
+int iomemgrant_map_list_add(struct iomem_map *map)
 {
 	int rc;
 
@@ -132,9 +132,9 @@ static void retry_soon(void)
  * Revokes the mapping and gives up the caller's reference.  -EBUSY: Xen still counts
  * entries, and the references are given back later.
  */
-int map_retire(struct iomem_map *map)
+int iomemgrant_map_retire(struct iomem_map *map)
 {
-	int rc = map_revoke(map);
+	int rc = iomemgrant_map_revoke(map);
 
 	mutex_lock(&maps_lock);
 	if (!map->retired) {
@@ -147,7 +147,7 @@ int map_retire(struct iomem_map *map)
 			/* Its node's name may be needed before Xen is done. */
 			if (map->devid >= 0)
 				map_hide(map);
-			/* Not while the module is being unloaded: map_exit() waits then. */
+			/* It fails while the module is unloaded: iomemgrant_map_exit() waits then. */
 			map->pins_module = try_module_get(THIS_MODULE);
 			retry_soon();
 		} else {
@@ -172,10 +172,10 @@ static bool drop_retired(void)
 		if (!map->retired)
 			continue;
 		down_write(&map->lock);
-		map_unmap_refs(map);
+		iomemgrant_map_unmap_refs(map);
 		held = map->nr_held;
 		if (!held && map->state == MAP_ZOMBIE)
-			map_set_state(map, MAP_REVOKED);
+			iomemgrant_map_set_state(map, MAP_REVOKED);
 		up_write(&map->lock);
 		if (!held)
 			map_drop(map);
@@ -227,7 +227,7 @@ static struct iomem_map *map_by_devid(u64 devid, bool retired)
 }
 
 /* A mapping of this file; the caller puts the device. */
-struct iomem_map *map_find(u32 id, const void *owner)
+struct iomem_map *iomemgrant_map_find(u32 id, const void *owner)
 {
 	struct iomem_map *map;
 
@@ -241,7 +241,7 @@ struct iomem_map *map_find(u32 id, const void *owner)
 	return map;
 }
 
-struct iomem_map *map_find_minor(unsigned int minor)
+struct iomem_map *iomemgrant_map_find_minor(unsigned int minor)
 {
 	struct iomem_map *map, *found = NULL;
 
@@ -258,7 +258,7 @@ struct iomem_map *map_find_minor(unsigned int minor)
 }
 
 /* The caller puts the device. */
-struct iomem_map *map_find_devid(u64 devid)
+struct iomem_map *iomemgrant_map_find_devid(u64 devid)
 {
 	struct iomem_map *map;
 
@@ -271,7 +271,7 @@ struct iomem_map *map_find_devid(u64 devid)
 }
 
 /* Xen still counts entries of a mapping that the frontend gave up. */
-bool map_devid_lingers(u64 devid)
+bool iomemgrant_map_devid_lingers(u64 devid)
 {
 	bool lingers;
 
@@ -281,7 +281,7 @@ bool map_devid_lingers(u64 devid)
 	return lingers;
 }
 
-int map_unmap_id(u64 id, const void *owner)
+int iomemgrant_map_unmap_id(u64 id, const void *owner)
 {
 	struct iomem_map *map;
 	bool ours = false;
@@ -299,11 +299,11 @@ int map_unmap_id(u64 id, const void *owner)
 		put_device(&map->dev);
 		return -EPERM;
 	}
-	return map_retire(map);
+	return iomemgrant_map_retire(map);
 }
 
 /* The file is closed.  Without it there are no VMAs of its mappings either. */
-void map_retire_owner(const void *owner)
+void iomemgrant_map_retire_owner(const void *owner)
 {
 	struct iomem_map *map;
 	bool found;
@@ -320,16 +320,16 @@ void map_retire_owner(const void *owner)
 		}
 		spin_unlock(&find_lock);
 		if (found)
-			map_retire(map);
+			iomemgrant_map_retire(map);
 	} while (found);
 }
 
 /*
- * Every mapping is retired: files hold the module, and frontend_exit() has let go of
+ * Every mapping is retired: files hold the module, and iomemgrant_frontend_exit() has let go of
  * its own.  A page that Xen does not take back even now stays mapped until this guest
  * ends.
  */
-void map_exit(void)
+void iomemgrant_map_exit(void)
 {
 	struct iomem_map *map, *next;
 	unsigned int tries = 0;
@@ -341,7 +341,7 @@ void map_exit(void)
 	list_for_each_entry_safe(map, next, &maps, node) {
 		pr_err("giving up %u references of domain %u\n", map->nr_held, map->domid);
 		down_write(&map->lock);
-		map_kind()->release(map);
+		iomemgrant_map_kind()->release(map);
 		up_write(&map->lock);
 		map_drop(map);
 	}

@@ -11,12 +11,12 @@
 static vm_fault_t map_fault(struct vm_fault *vmf)
 {
 	struct iomem_map *map = vmf->vma->vm_private_data;
-	unsigned long page = vmf->pgoff - (map_base(map) >> PAGE_SHIFT);
+	unsigned long page = vmf->pgoff - (iomemgrant_map_base(map) >> PAGE_SHIFT);
 	vm_fault_t ret = VM_FAULT_SIGBUS;
 
 	down_read(&map->lock);
 	if (map->state == MAP_MAPPED && page < map->nr)
-		ret = map_kind()->fault(map, vmf, page);
+		ret = iomemgrant_map_kind()->fault(map, vmf, page);
 	up_read(&map->lock);
 	return ret;
 }
@@ -64,7 +64,7 @@ static const struct vm_operations_struct map_vm_ops = {
  * @first is the page of the mapping at the start of @vma.  Nothing is entered now:
  * faults do, so that a revoked page can come back after a cancelled suspend.
  */
-int map_mmap(struct iomem_map *map, struct vm_area_struct *vma, unsigned long first)
+int iomemgrant_map_mmap(struct iomem_map *map, struct vm_area_struct *vma, unsigned long first)
 {
 	unsigned long nr = vma_pages(vma);
 	enum map_state state = READ_ONCE(map->state);
@@ -89,7 +89,7 @@ int map_mmap(struct iomem_map *map, struct vm_area_struct *vma, unsigned long fi
 	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY);
 	vma->vm_page_prot = map->wc ? pgprot_writecombine(vma->vm_page_prot)
 				    : pgprot_noncached(vma->vm_page_prot);
-	vma->vm_pgoff = (map_base(map) >> PAGE_SHIFT) + first;
+	vma->vm_pgoff = (iomemgrant_map_base(map) >> PAGE_SHIFT) + first;
 	vma->vm_private_data = map;
 	vma->vm_ops = &map_vm_ops;
 	map_vma_open(vma);

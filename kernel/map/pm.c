@@ -20,22 +20,22 @@ static int map_freeze(struct device *dev)
 {
 	struct iomem_map *map;
 
-	if (dev->groups != map_groups)
+	if (dev->groups != iomemgrant_map_groups)
 		return 0;
 	map = to_map(dev);
 	down_write(&map->lock);
 	if (map->state == MAP_MAPPED) {
-		map_zap(map);
-		map_kernel_freeze(map);
-		map_set_state(map, MAP_FROZEN);
-		if (!map_unmap_refs_patiently(map, 20)) {
-			map_set_state(map, MAP_ZOMBIE);
-			map_kernel_lose(map);
-			map_notify(map);
+		iomemgrant_map_zap(map);
+		iomemgrant_map_kernel_freeze(map);
+		iomemgrant_map_set_state(map, MAP_FROZEN);
+		if (!iomemgrant_map_unmap_refs_patiently(map, 20)) {
+			iomemgrant_map_set_state(map, MAP_ZOMBIE);
+			iomemgrant_map_kernel_lose(map);
+			iomemgrant_map_notify(map);
 		}
 	}
-	if (map->state == MAP_ZOMBIE && map_unmap_refs_patiently(map, 5))
-		map_set_state(map, MAP_REVOKED);
+	if (map->state == MAP_ZOMBIE && iomemgrant_map_unmap_refs_patiently(map, 5))
+		iomemgrant_map_set_state(map, MAP_REVOKED);
 	up_write(&map->lock);
 	return 0;
 }
@@ -44,18 +44,18 @@ static int map_thaw(struct device *dev)
 {
 	struct iomem_map *map;
 
-	if (dev->groups != map_groups)
+	if (dev->groups != iomemgrant_map_groups)
 		return 0;
 	map = to_map(dev);
 	down_write(&map->lock);
 	if (map->state == MAP_FROZEN) {
-		if (!map_fill(map)) {
-			map_kernel_restore(map);
+		if (!iomemgrant_map_fill(map)) {
+			iomemgrant_map_kernel_restore(map);
 		} else {
 			pr_warn("map%u: could not be mapped again after a cancelled suspend\n",
 				map->id);
-			map_kernel_lose(map);
-			map_notify(map);
+			iomemgrant_map_kernel_lose(map);
+			iomemgrant_map_notify(map);
 		}
 	}
 	up_write(&map->lock);
@@ -64,12 +64,12 @@ static int map_thaw(struct device *dev)
 
 static int map_restore(struct device *dev)
 {
-	if (dev->groups == map_groups)
-		map_stale(to_map(dev));
+	if (dev->groups == iomemgrant_map_groups)
+		iomemgrant_map_stale(to_map(dev));
 	return 0;
 }
 
-const struct dev_pm_ops map_pm_ops = {
+const struct dev_pm_ops iomemgrant_map_pm_ops = {
 	.freeze = map_freeze,
 	.thaw = map_thaw,
 	.restore = map_restore,
@@ -78,7 +78,7 @@ const struct dev_pm_ops map_pm_ops = {
 /* One CPU is left, and interrupts are off.  Retired mappings have no callback above. */
 static int map_last_look(SYSCORE_ARGUMENT)
 {
-	unsigned int nr = map_zombies();
+	unsigned int nr = iomemgrant_map_zombies();
 
 	if (!nr)
 		return 0;
@@ -90,12 +90,12 @@ static int map_last_look(SYSCORE_ARGUMENT)
 static struct syscore_ops map_syscore_ops = { .suspend = map_last_look };
 static struct syscore map_syscore = { .ops = &map_syscore_ops };
 
-void map_pm_init(void)
+void iomemgrant_map_pm_init(void)
 {
 	register_syscore(&map_syscore);
 }
 
-void map_pm_exit(void)
+void iomemgrant_map_pm_exit(void)
 {
 	unregister_syscore(&map_syscore);
 }

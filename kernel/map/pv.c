@@ -108,7 +108,7 @@ static void pv_release(struct iomem_map *map)
 {
 }
 
-const struct map_kind map_kind_pv = {
+const struct map_kind iomemgrant_map_kind_pv = {
 	.prepare = pv_prepare,
 	.host_addr = pv_host_addr,
 	.accepted = pv_accepted,

@@ -12,13 +12,13 @@
 
 #define BATCH 64
 
-const struct map_kind *map_kind(void)
+const struct map_kind *iomemgrant_map_kind(void)
 {
 #ifdef CONFIG_XEN_PV
-	if (!probe_translated())
-		return &map_kind_pv;
+	if (!iomemgrant_probe_translated())
+		return &iomemgrant_map_kind_pv;
 #endif
-	return &map_kind_hvm;
+	return &iomemgrant_map_kind_hvm;
 }
 
 static int status_to_errno(int status)
@@ -56,7 +56,7 @@ static int map_batch(struct iomem_map *map, struct gnttab_map_grant_ref *ops, u3
 
 	for (i = 0; i < nr; i++) {
 		memset(&ops[i], 0, sizeof(ops[i]));
-		ops[i].host_addr = map_kind()->host_addr(map, first + i);
+		ops[i].host_addr = iomemgrant_map_kind()->host_addr(map, first + i);
 		ops[i].flags = GNTMAP_iomem_map;
 		ops[i].ref = map->refs[first + i];
 		ops[i].dom = map->domid;
@@ -69,7 +69,7 @@ static int map_batch(struct iomem_map *map, struct gnttab_map_grant_ref *ops, u3
 		if (ops[i].status == GNTST_okay) {
 			map->handles[first + i] = ops[i].handle;
 			map->nr_held++;
-			map_kind()->accepted(map, first + i, ops[i].dev_bus_addr);
+			iomemgrant_map_kind()->accepted(map, first + i, ops[i].dev_bus_addr);
 		} else if (!rc) {
 			rc = status_to_errno(ops[i].status);
 		}
@@ -95,7 +95,7 @@ static int map_refs(struct iomem_map *map)
  * Gives back every reference that Xen takes.  No memory is allocated: this must
  * work when there is none.
  */
-void map_unmap_refs(struct iomem_map *map)
+void iomemgrant_map_unmap_refs(struct iomem_map *map)
 {
 	u32 i;
 
@@ -119,16 +119,16 @@ void map_unmap_refs(struct iomem_map *map)
 	}
 	/* A frozen mapping keeps its place for when it comes back. */
 	if (!map->nr_held && map->state != MAP_FROZEN)
-		map_kind()->release(map);
+		iomemgrant_map_kind()->release(map);
 }
 
 /* As above, with patience: entries in a lazy TLB batch of another CPU go soon. */
-bool map_unmap_refs_patiently(struct iomem_map *map, unsigned int tries)
+bool iomemgrant_map_unmap_refs_patiently(struct iomem_map *map, unsigned int tries)
 {
 	unsigned int i, ms = 1;
 
 	for (i = 0; i < tries; i++) {
-		map_unmap_refs(map);
+		iomemgrant_map_unmap_refs(map);
 		if (!map->nr_held)
 			return true;
 		msleep(ms);
@@ -138,7 +138,7 @@ bool map_unmap_refs_patiently(struct iomem_map *map, unsigned int tries)
 }
 
 /* After a restore: this Xen never heard of them. */
-void map_forget_refs(struct iomem_map *map)
+void iomemgrant_map_forget_refs(struct iomem_map *map)
 {
 	u32 i;
 
@@ -146,27 +146,27 @@ void map_forget_refs(struct iomem_map *map)
 	for (i = 0; i < map->nr; i++)
 		map->handles[i] = MAP_NO_HANDLE;
 	map->nr_held = 0;
-	map_kind()->release(map);
+	iomemgrant_map_kind()->release(map);
 }
 
 /*
  * Maps all references, or none.  After a failure the state is MAP_REVOKED, or
  * MAP_ZOMBIE when some could not even be given back.
  */
-int map_fill(struct iomem_map *map)
+int iomemgrant_map_fill(struct iomem_map *map)
 {
-	int rc = probe_iomem_map() ? 0 : -EOPNOTSUPP;
+	int rc = iomemgrant_probe_iomem_map() ? 0 : -EOPNOTSUPP;
 
 	lockdep_assert_held_write(&map->lock);
-	rc = rc ?: map_kind()->prepare(map);
+	rc = rc ?: iomemgrant_map_kind()->prepare(map);
 	rc = rc ?: map_refs(map);
-	rc = rc ?: map_kind()->finish(map);
+	rc = rc ?: iomemgrant_map_kind()->finish(map);
 	if (!rc) {
-		map_set_state(map, MAP_MAPPED);
+		iomemgrant_map_set_state(map, MAP_MAPPED);
 		return 0;
 	}
-	map_set_state(map, MAP_ZOMBIE);
-	if (map_unmap_refs_patiently(map, 5))
-		map_set_state(map, MAP_REVOKED);
+	iomemgrant_map_set_state(map, MAP_ZOMBIE);
+	if (iomemgrant_map_unmap_refs_patiently(map, 5))
+		iomemgrant_map_set_state(map, MAP_REVOKED);
 	return rc;
 }

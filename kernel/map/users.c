@@ -28,13 +28,13 @@ static void leave(struct xen_iomem *user)
 {
 	if (!user->vaddr)
 		return;
-	map_kind()->leave(user->vaddr);
+	iomemgrant_map_kind()->leave(user->vaddr);
 	WRITE_ONCE(user->vaddr, NULL);
 	/* Xen counts the entries until the last TLB may have forgotten them. */
 	vm_unmap_aliases();
 }
 
-void map_kernel_freeze(struct iomem_map *map)
+void iomemgrant_map_kernel_freeze(struct iomem_map *map)
 {
 	struct xen_iomem *user;
 
@@ -58,7 +58,7 @@ static void lose(struct xen_iomem *user)
 	leave(user);
 }
 
-void map_kernel_restore(struct iomem_map *map)
+void iomemgrant_map_kernel_restore(struct iomem_map *map)
 {
 	struct xen_iomem *user;
 
@@ -66,7 +66,7 @@ void map_kernel_restore(struct iomem_map *map)
 	list_for_each_entry(user, &map->kernel_users, node) {
 		if (user->lost)
 			continue;
-		WRITE_ONCE(user->vaddr, map_kind()->enter(map));
+		WRITE_ONCE(user->vaddr, iomemgrant_map_kind()->enter(map));
 		if (!user->vaddr)
 			lose(user);
 		else if (user->ops && user->ops->restore)
@@ -74,7 +74,7 @@ void map_kernel_restore(struct iomem_map *map)
 	}
 }
 
-void map_kernel_lose(struct iomem_map *map)
+void iomemgrant_map_kernel_lose(struct iomem_map *map)
 {
 	struct xen_iomem *user;
 
@@ -91,7 +91,7 @@ static int attach(struct xen_iomem *user, struct iomem_map *map)
 	if (map->state != MAP_MAPPED) {
 		rc = -ENODEV;
 	} else {
-		user->vaddr = map_kind()->enter(map);
+		user->vaddr = iomemgrant_map_kind()->enter(map);
 		if (!user->vaddr)
 			rc = -ENOMEM;
 	}
@@ -142,12 +142,12 @@ struct xen_iomem *xen_iomem_map(domid_t domid, const grant_ref_t *refs, unsigned
 	memcpy(rq.refs, refs, nr * sizeof(*refs));
 	/* No file's: UNMAP by a privileged program reaches it, closing files does not. */
 	rq.owner = user;
-	map = map_create(&rq);
+	map = iomemgrant_map_create(&rq);
 	rc = PTR_ERR_OR_ZERO(map);
 	if (!rc) {
 		rc = attach(user, map);
 		if (rc)
-			map_retire(map);
+			iomemgrant_map_retire(map);
 	}
 	if (rc) {
 		kfree(user);
@@ -160,7 +160,7 @@ EXPORT_SYMBOL_GPL(xen_iomem_map);
 
 struct xen_iomem *xen_iomem_attach(u64 id, const struct xen_iomem_ops *ops, void *priv)
 {
-	struct iomem_map *map = map_find_devid(id);
+	struct iomem_map *map = iomemgrant_map_find_devid(id);
 	struct xen_iomem *user;
 	int rc;
 
@@ -198,7 +198,7 @@ void xen_iomem_unmap(struct xen_iomem *user)
 	up_write(&map->lock);
 	atomic_dec(&map->users);
 	if (user->made_it)
-		map_retire(map);
+		iomemgrant_map_retire(map);
 	else
 		put_device(&map->dev);
 	kfree(user);
