@@ -20,9 +20,9 @@
  *	users       use by other drivers      pm         suspend
  *	pv, hvm     how each kind of guest maps
  *
- *	frontend/   what a guest is offered:
- *	frontend    xenbus device "iomem"     offer      what a granter publishes
- *	waiting     offers that lack a watch  node       /dev/xen/iomem/
+ *	frontend/   what is published to a guest:
+ *	frontend    xenbus device "iomem"     publication   what a granter publishes
+ *	waiting     publications without a watch  node       /dev/xen/iomem/
  */
 #ifndef IOMEMGRANT_H
 #define IOMEMGRANT_H
@@ -353,17 +353,18 @@ void iomemgrant_node_exit(void);
 struct address_space *iomemgrant_node_mapping(void);
 dev_t iomemgrant_node_devt(const struct iomem_map *map);
 
-/* --------------------------------------------------------- frontend/offer.c */
+/* --------------------------------------------------------- frontend/publication.c */
 
 struct xenbus_device;
 
 /*
- * Reads and checks the offer @dev's backend makes for device @id.  @label has room
- * for DECODE_LABEL_MAX + 1 bytes.  On success @request->refs is the caller's; on
+ * Reads and checks what @dev's backend publishes for device @id.  @label has room for
+ * DECODE_LABEL_MAX + 1 bytes.  On success @request->refs is the caller's; on
  * failure nothing is allocated and *@what says which part was wrong.
  */
-int iomemgrant_offer_read(const struct xenbus_device *dev, u64 id, struct map_request *request,
-			  char *label, uuid_t *uuid, const char **what);
+int iomemgrant_publication_read(const struct xenbus_device *dev, u64 id,
+				struct map_request *request, char *label, uuid_t *uuid,
+				const char **what);
 
 /* ------------------------------------------------------ frontend/frontend.c */
 
@@ -372,7 +373,7 @@ void iomemgrant_frontend_exit(void);
 
 /* ------------------------------------------------------- frontend/waiting.c */
 
-/* In `error` of an offer that waits; the granter's command knows its first two words. */
+/* In `error` of a publication that waits; the granter's command knows its first two words. */
 #define WAITING_ERROR "ENOSPC watches: xenstored lets this guest have no more watches"
 
 void iomemgrant_waiting_begin(const struct xenbus_device *dev);

@@ -320,7 +320,7 @@ static int __init iomemgrant_init(void)
 	if (rc)
 		goto exit_grant;
 	iomemgrant_map_pm_init();
-	/* Last: offers that wait in XenStore are mapped from here on. */
+	/* Last: publications that wait in XenStore are mapped from here on. */
 	rc = iomemgrant_frontend_init();
 	if (rc)
 		goto exit_pm;

@@ -14,8 +14,8 @@
  * trying.  When the directory goes, or the driver is unbound, map/list.c goes on with
  * the rest of the mapping; nothing is mapped under the same number until that is done.
  *
- * frontend/offer.c reads the offer and trusts none of it.  Several nodes are written in a
- * transaction, which first looks whether the directory still exists: the granter may
+ * frontend/publication.c reads what is published and trusts none of it.  Several nodes are
+ * written in a transaction, which first looks whether the directory still exists: the granter may
  * remove it at any moment.
  *
  * Locks.  fe->lock serializes the watch (otherend_changed), the work, removal and
@@ -108,7 +108,7 @@ static const struct fe_node no_pages[] = { { "mapped-pages", "0" }, {} };
 /*
  * Tells the granter our state and how many pages are mapped.  This is one transaction
  * with all of it, where xenbus_switch_state() would need one of its own.  The granter
- * that has withdrawn the offer does not wait for it.
+ * that has withdrawn the publication does not wait for it.
  */
 static void fe_switch(struct frontend *fe, enum xenbus_state state, u32 nr)
 {
@@ -206,7 +206,7 @@ static void fe_connect(struct frontend *fe)
 	}
 	rq.label = label;
 	rq.uuid = &uuid;
-	rc = iomemgrant_offer_read(fe->dev, fe->id, &rq, label, &uuid, &what);
+	rc = iomemgrant_publication_read(fe->dev, fe->id, &rq, label, &uuid, &what);
 	if (rc) {
 		fe_fail(fe, rc, what);
 		return;
@@ -219,7 +219,7 @@ static void fe_connect(struct frontend *fe)
 						  : "map the references");
 		return;
 	}
-	/* Of an offer before this one.  Mostly there is none. */
+	/* Of a publication before this one.  Mostly there is none. */
 	(void)xenbus_rm(XBT_NIL, fe->dev->nodename, "error");
 	fe_switch(fe, XenbusStateConnected, fe->map->nr);
 }
@@ -238,7 +238,7 @@ static void fe_otherend_changed(struct xenbus_device *dev, enum xenbus_state sta
 	mutex_unlock(&fe->lock);
 }
 
-static bool fe_is_offered(const struct frontend *fe)
+static bool fe_is_published(const struct frontend *fe)
 {
 	const char *dir = fe->dev->otherend;
 
@@ -268,7 +268,7 @@ static void fe_work(struct work_struct *work)
 		}
 	}
 	/* The watch may have said so when it was too early, or not at all. */
-	if (!fe->map && !fe->failed && !fe->closing && fe_is_offered(fe))
+	if (!fe->map && !fe->failed && !fe->closing && fe_is_published(fe))
 		fe_connect(fe);
 	mutex_unlock(&fe->lock);
 }
@@ -301,7 +301,7 @@ static int fe_probe(struct xenbus_device *dev, const struct xenbus_device_id *id
 	return 0;
 }
 
-/* xenbus wrote state 5 when it got no watch; to the granter the offer is one not taken up yet. */
+/* xenbus wrote state 5 when it got no watch; to the granter the publication is not taken up yet. */
 static void fe_wait_for_watch(struct frontend *fe)
 {
 	static const struct fe_node nodes[] = { { "error", WAITING_ERROR }, { "state", "1" }, {} };
@@ -313,7 +313,7 @@ static void fe_wait_for_watch(struct frontend *fe)
 
 /*
  * The directory was removed, or the driver is unbound, or xenbus_dev_probe() got no watch
- * for the device; the watch is gone already.  Unbound with the offer standing, the
+ * for the device; the watch is gone already.  Unbound with the publication standing, the
  * device is left as a new one, so that binding again maps again.
  */
 static void fe_remove(struct xenbus_device *dev)

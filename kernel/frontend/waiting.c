@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Offers that wait for a watch.
+ * Publications that wait for a watch.
  *
  * xenbus sets a watch for each device, and xenstored lets a domain have a limited
  * number of them (128 as a rule).  When xenbus gets none, it takes the driver from the
@@ -72,7 +72,7 @@ static bool watch_is_free(void)
 	return true;
 }
 
-/* Begins with any of them: which offer is taken up first is not promised. */
+/* Begins with any of them: which publication is taken up first is not promised. */
 static void retry_work(struct work_struct *work)
 {
 	if (!bus_for_each_dev(driver->bus, NULL, NULL, find_waiting))

@@ -32,7 +32,7 @@ static void backend_path(char *path, domid_t domid, u64 devid)
 	snprintf(path, PATH_SIZE, BACKENDS "/%u/%llu", domid, devid);
 }
 
-/* Does the publication at @path offer exactly the references of @grant? */
+/* Does the publication at @path name exactly the references of @grant? */
 static bool publishes(struct xenbus_transaction xbt, const char *path,
 		      const struct lost_grant *grant)
 {

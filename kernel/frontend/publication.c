@@ -136,8 +136,8 @@ static int read_uuid(const char *dir, uuid_t *uuid)
 	return rc;
 }
 
-int iomemgrant_offer_read(const struct xenbus_device *dev, u64 id, struct map_request *rq,
-			  char *label, uuid_t *uuid, const char **what)
+int iomemgrant_publication_read(const struct xenbus_device *dev, u64 id, struct map_request *rq,
+				char *label, uuid_t *uuid, const char **what)
 {
 	const char *dir = dev->otherend;
 	u64 nr, page_size;
