@@ -38,8 +38,21 @@ MODULE_PARM_DESC(max_refs, "most references of all grants together (default 8192
 module_param_named(headroom, iomemgrant_headroom, uint, 0644);
 MODULE_PARM_DESC(headroom, "grant frames left to other drivers (default 8, at most half)");
 
-static long do_info(struct iomemgrant_info *info)
+/* The argument of any call: each begins with its size. */
+union argument {
+	u32 size;
+	struct iomemgrant_info info;
+	struct iomemgrant_grant grant;
+	struct iomemgrant_end end;
+	struct iomemgrant_label label;
+	struct iomemgrant_list list;
+	struct iomemgrant_map map;
+};
+
+static long do_info(struct iomemgrant_file *file, union argument *arg)
 {
+	struct iomemgrant_info *info = &arg->info;
+
 	info->api_version = IOMEMGRANT_API_VERSION;
 	info->caps = (xen_initial_domain() ? IOMEMGRANT_CAP_GRANT : 0) |
 		     (iomemgrant_probe_iomem_map() ? IOMEMGRANT_CAP_HYPERVISOR : 0) |
@@ -56,8 +69,9 @@ static long do_info(struct iomemgrant_info *info)
 	return 0;
 }
 
-static long do_grant(struct iomemgrant_file *owner, struct iomemgrant_grant *rq)
+static long do_grant(struct iomemgrant_file *owner, union argument *arg)
 {
+	struct iomemgrant_grant *rq = &arg->grant;
 	u32 i, room = rq->nr_refs;
 	u32 __user *refs = u64_to_user_ptr(rq->refs);
 	u16 state;
@@ -76,21 +90,36 @@ static long do_grant(struct iomemgrant_file *owner, struct iomemgrant_grant *rq)
 	return rc;
 }
 
-static long do_end(struct iomemgrant_file *owner, struct iomemgrant_end *end)
+static void undo_grant(struct iomemgrant_file *owner, const union argument *arg)
 {
+	u16 state;
+
+	iomemgrant_grant_end(arg->grant.id, false, owner, &state);
+}
+
+static long do_end(struct iomemgrant_file *owner, union argument *arg)
+{
+	struct iomemgrant_end *end = &arg->end;
+
 	if (end->flags & ~IOMEMGRANT_END_WAIT)
 		return -EINVAL;
 	return iomemgrant_grant_end(end->id, end->flags & IOMEMGRANT_END_WAIT, owner, &end->state);
 }
 
-static long do_list(struct iomemgrant_file *file, struct iomemgrant_list *list)
+static long do_label(struct iomemgrant_file *owner, union argument *arg)
 {
-	file->seen = iomemgrant_grant_generation();
-	return iomemgrant_grant_list(list);
+	return iomemgrant_grant_label_set(&arg->label, owner);
 }
 
-static long do_map(struct iomemgrant_file *owner, struct iomemgrant_map *rq)
+static long do_list(struct iomemgrant_file *file, union argument *arg)
 {
+	file->seen = iomemgrant_grant_generation();
+	return iomemgrant_grant_list(&arg->list);
+}
+
+static long do_map(struct iomemgrant_file *owner, union argument *arg)
+{
+	struct iomemgrant_map *rq = &arg->map;
 	struct map_request request = {
 		.domid = rq->domid,
 		.wc = rq->flags & IOMEMGRANT_MAP_WC,
@@ -127,8 +156,14 @@ static long do_map(struct iomemgrant_file *owner, struct iomemgrant_map *rq)
 	return 0;
 }
 
-static long do_unmap(struct iomemgrant_file *owner, struct iomemgrant_end *end)
+static void undo_map(struct iomemgrant_file *owner, const union argument *arg)
 {
+	iomemgrant_map_unmap_id(arg->map.id, owner);
+}
+
+static long do_unmap(struct iomemgrant_file *owner, union argument *arg)
+{
+	struct iomemgrant_end *end = &arg->end;
 	int rc;
 
 	if (end->flags)
@@ -138,100 +173,84 @@ static long do_unmap(struct iomemgrant_file *owner, struct iomemgrant_end *end)
 	return rc;
 }
 
-/* Undoes what do_grant() or do_map() made when its result cannot be handed over. */
-static void take_back(unsigned int cmd, struct iomemgrant_file *owner, void *arg)
-{
-	u16 state;
+/**
+ * struct call - one command of /dev/xen/iomemgrant
+ * @cmd:     its number; it keeps the size that the argument had when first published
+ * @minimum: that size, in bytes
+ * @size:    size of the argument in this version of the module
+ * @run:     does it; gets a copy of the argument and returns 0 or -errno
+ * @undo:    undoes what @run did when its result cannot be handed over, or NULL
+ * @state:   the argument goes back to the caller after a failure, too: it has a state
+ */
+struct call {
+	unsigned int cmd;
+	u32 minimum;
+	u32 size;
+	long (*run)(struct iomemgrant_file *file, union argument *arg);
+	void (*undo)(struct iomemgrant_file *file, const union argument *arg);
+	bool state;
+};
 
-	if (cmd == IOMEMGRANT_IOC_GRANT)
-		iomemgrant_grant_end(((struct iomemgrant_grant *)arg)->id, false, owner, &state);
-	else if (cmd == IOMEMGRANT_IOC_MAP)
-		iomemgrant_map_unmap_id(((struct iomemgrant_map *)arg)->id, owner);
-}
-
-/* Size of the argument in this version of the module; the command has that of the first one. */
-static size_t size_known(unsigned int cmd)
-{
-	switch (cmd) {
-	case IOMEMGRANT_IOC_INFO:
-		return sizeof(struct iomemgrant_info);
-	case IOMEMGRANT_IOC_GRANT:
-		return sizeof(struct iomemgrant_grant);
-	default:
-		return _IOC_SIZE(cmd);
+#define CALL(_cmd, _struct, _run, ...)					\
+	{								\
+		.cmd = _cmd,						\
+		.minimum = _IOC_SIZE(_cmd),				\
+		.size = sizeof(_struct) +				\
+			BUILD_BUG_ON_ZERO(sizeof(_struct) < _IOC_SIZE(_cmd)), \
+		.run = _run,						\
+		__VA_ARGS__						\
 	}
+
+static const struct call calls[] = {
+	CALL(IOMEMGRANT_IOC_INFO, struct iomemgrant_info, do_info),
+	CALL(IOMEMGRANT_IOC_LIST, struct iomemgrant_list, do_list),
+	CALL(IOMEMGRANT_IOC_GRANT, struct iomemgrant_grant, do_grant, .undo = undo_grant),
+	CALL(IOMEMGRANT_IOC_END, struct iomemgrant_end, do_end, .state = true),
+	CALL(IOMEMGRANT_IOC_LABEL, struct iomemgrant_label, do_label),
+	CALL(IOMEMGRANT_IOC_MAP, struct iomemgrant_map, do_map, .undo = undo_map),
+	CALL(IOMEMGRANT_IOC_UNMAP, struct iomemgrant_end, do_unmap, .state = true),
+};
+
+static const struct call *find_call(unsigned int cmd)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(calls); i++)
+		if (calls[i].cmd == cmd)
+			return &calls[i];
+	return NULL;
 }
 
 static long iomemgrant_ioctl(struct file *filp, unsigned int cmd, unsigned long address)
 {
 	struct iomemgrant_file *file = filp->private_data;
 	void __user *user = (void __user *)address;
-	union {
-		u32 size;
-		struct iomemgrant_info info;
-		struct iomemgrant_grant grant;
-		struct iomemgrant_end end;
-		struct iomemgrant_label label;
-		struct iomemgrant_list list;
-		struct iomemgrant_map map;
-	} arg;
+	const struct call *call = find_call(cmd);
+	union argument arg;
 	u32 size;
 	long rc;
 
-	switch (cmd) {
-	case IOMEMGRANT_IOC_INFO:
-	case IOMEMGRANT_IOC_LIST:
-	case IOMEMGRANT_IOC_GRANT:
-	case IOMEMGRANT_IOC_END:
-	case IOMEMGRANT_IOC_LABEL:
-	case IOMEMGRANT_IOC_MAP:
-	case IOMEMGRANT_IOC_UNMAP:
-		break;
-	default:
+	if (!call)
 		return -ENOTTY;
-	}
 	if (get_user(size, (u32 __user *)user))
 		return -EFAULT;
-	if (size < _IOC_SIZE(cmd))
+	if (size < call->minimum)
 		return -EINVAL;
 	if (size > PAGE_SIZE)
 		return -E2BIG;
 	memset(&arg, 0, sizeof(arg));
-	rc = copy_struct_from_user(&arg, size_known(cmd), user, size);
+	rc = copy_struct_from_user(&arg, call->size, user, size);
 	if (rc)
 		return rc;
 	/* The caller may have changed it between the two reads. */
 	arg.size = size;
 
-	switch (cmd) {
-	case IOMEMGRANT_IOC_INFO:
-		rc = do_info(&arg.info);
-		break;
-	case IOMEMGRANT_IOC_LIST:
-		rc = do_list(file, &arg.list);
-		break;
-	case IOMEMGRANT_IOC_GRANT:
-		rc = do_grant(file, &arg.grant);
-		break;
-	case IOMEMGRANT_IOC_END:
-		rc = do_end(file, &arg.end);
-		break;
-	case IOMEMGRANT_IOC_LABEL:
-		rc = iomemgrant_grant_label_set(&arg.label, file);
-		break;
-	case IOMEMGRANT_IOC_MAP:
-		rc = do_map(file, &arg.map);
-		break;
-	case IOMEMGRANT_IOC_UNMAP:
-		rc = do_unmap(file, &arg.end);
-		break;
-	}
-	/* END and UNMAP tell the state even when they fail. */
-	if (rc && cmd != IOMEMGRANT_IOC_END && cmd != IOMEMGRANT_IOC_UNMAP)
+	rc = call->run(file, &arg);
+	if (rc && !call->state)
 		return rc;
-	if (copy_to_user(user, &arg, min_t(size_t, size, size_known(cmd)))) {
-		if (!rc)
-			take_back(cmd, file, &arg);
+	if (copy_to_user(user, &arg, min(size, call->size))) {
+		if (!rc && call->undo)
+			call->undo(file, &arg);
 		return rc ?: -EFAULT;
 	}
 	return rc;
