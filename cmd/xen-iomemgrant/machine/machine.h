@@ -5,7 +5,7 @@
 #include <chrono>
 #include <string>
 
-#include "cmd/xen-iomemgrant/doctor/system_facts.h"
+#include "cmd/xen-iomemgrant/machine/system_facts.h"
 #include "lib/host/host.h"
 
 namespace iomemgrant

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "cmd/xen-iomemgrant/doctor/system_facts.h"
+#include "cmd/xen-iomemgrant/machine/system_facts.h"
 
 #include <algorithm>
 #include <cctype>
