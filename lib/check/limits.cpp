@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "lib/inventory/domains.h"
+#include "lib/text/enum_names.h"
 
 namespace iomemgrant
 {
@@ -41,6 +42,13 @@ std::uint64_t frames_for(std::uint64_t refs, std::uint64_t per_frame)
 	return (refs + per_frame - 1) / per_frame;
 }
 
+constexpr EnumName<Limits::Bound> bound_names[] = {
+	{Limits::Bound::grant_table, "grant-table"},
+	{Limits::Bound::module, "module"},
+	{Limits::Bound::maptrack, "maptrack"},
+	{Limits::Bound::hypervisor, "hypervisor"},
+};
+
 } // namespace
 
 std::uint32_t refs_per_frame(std::uint32_t gnttab_version)
@@ -61,17 +69,7 @@ std::uint64_t most_refs(const ModuleInfo& module, const GrantTableSize& table)
 
 std::string_view to_string(Limits::Bound bound)
 {
-	switch (bound) {
-	case Limits::Bound::grant_table:
-		return "grant-table";
-	case Limits::Bound::module:
-		return "module";
-	case Limits::Bound::maptrack:
-		return "maptrack";
-	case Limits::Bound::hypervisor:
-		return "hypervisor";
-	}
-	return "unknown";
+	return name_in(bound_names, bound);
 }
 
 std::optional<std::uint64_t> Limits::Guest::max_pages() const

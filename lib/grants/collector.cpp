@@ -9,6 +9,7 @@
 
 #include "lib/inventory/publication_list.h"
 #include "lib/publication/publisher.h"
+#include "lib/text/enum_names.h"
 
 namespace iomemgrant
 {
@@ -27,19 +28,17 @@ Remains remains_of(const Host& host, Remains::Kind kind, std::string reason, Gra
 	return remains;
 }
 
+constexpr EnumName<Remains::Kind> kind_names[] = {
+	{Remains::Kind::grant, "grant"},
+	{Remains::Kind::publication, "publication"},
+	{Remains::Kind::directory, "directory"},
+};
+
 } // namespace
 
 std::string_view to_string(Remains::Kind kind)
 {
-	switch (kind) {
-	case Remains::Kind::grant:
-		return "grant";
-	case Remains::Kind::publication:
-		return "publication";
-	case Remains::Kind::directory:
-		return "directory";
-	}
-	return "unknown";
+	return name_in(kind_names, kind);
 }
 
 std::vector<Remains> Collector::find()

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "lib/publication/publisher.h"
+#include "lib/text/enum_names.h"
 
 namespace iomemgrant
 {
@@ -41,29 +42,25 @@ std::string holder_of(Domains& domains, Domid domid)
 	return fmt::format("d{}", domid.value());
 }
 
+constexpr EnumName<Rung> rung_names[] = {
+	{Rung::cooperative, "cooperative"},
+	{Rung::fence, "fence"},
+	{Rung::disable_decode, "disable-decode"},
+	{Rung::destroy_domain, "destroy-domain"},
+};
+
 } // namespace
 
 std::string_view to_string(Rung rung)
 {
-	switch (rung) {
-	case Rung::cooperative:
-		return "cooperative";
-	case Rung::fence:
-		return "fence";
-	case Rung::disable_decode:
-		return "disable-decode";
-	case Rung::destroy_domain:
-		return "destroy-domain";
-	}
-	return "unknown";
+	return name_in(rung_names, rung);
 }
 
 Rung parse_force(std::string_view text)
 {
-	for (const auto rung : {Rung::fence, Rung::disable_decode, Rung::destroy_domain}) {
-		if (text == to_string(rung))
-			return rung;
-	}
+	const auto rung = value_in(rung_names, text);
+	if (rung && *rung != Rung::cooperative)
+		return *rung;
 	throw Error(kind::usage,
 		fmt::format("--force: '{}' is not fence, disable-decode or destroy-domain", text));
 }

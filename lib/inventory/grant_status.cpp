@@ -6,6 +6,7 @@
 #include <set>
 
 #include "lib/inventory/publication_list.h"
+#include "lib/text/enum_names.h"
 #include "lib/values/error.h"
 
 namespace iomemgrant
@@ -108,6 +109,15 @@ void add_orphans(
 	}
 }
 
+constexpr EnumName<GrantState> state_names[] = {
+	{GrantState::offered, "offered"},
+	{GrantState::mapped, "mapped"},
+	{GrantState::revoking, "revoking"},
+	{GrantState::orphaned, "orphaned"},
+	{GrantState::lost, "lost"},
+	{GrantState::unpublished, "unpublished"},
+};
+
 } // namespace
 
 std::vector<PublicationPath> list_publications(Host& host)
@@ -129,21 +139,7 @@ std::vector<PublicationPath> list_publications(Host& host)
 
 std::string_view to_string(GrantState state)
 {
-	switch (state) {
-	case GrantState::offered:
-		return "offered";
-	case GrantState::mapped:
-		return "mapped";
-	case GrantState::revoking:
-		return "revoking";
-	case GrantState::orphaned:
-		return "orphaned";
-	case GrantState::lost:
-		return "lost";
-	case GrantState::unpublished:
-		return "unpublished";
-	}
-	return "unknown";
+	return name_in(state_names, state);
 }
 
 GrantState GrantStatus::state() const

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "lib/inventory/select_grant.h"
+#include "lib/text/enum_names.h"
 #include "lib/values/error.h"
 
 namespace iomemgrant
@@ -60,6 +61,19 @@ bool reached(const std::optional<GrantStatus>& status, Goal goal)
 	return false;
 }
 
+constexpr EnumName<GrantEvent::Kind> event_names[] = {
+	{GrantEvent::Kind::present, "present"},
+	{GrantEvent::Kind::granted, "granted"},
+	{GrantEvent::Kind::changed, "changed"},
+	{GrantEvent::Kind::gone, "gone"},
+};
+
+constexpr EnumName<Goal> goal_names[] = {
+	{Goal::mapped, "mapped"},
+	{Goal::unmapped, "unmapped"},
+	{Goal::gone, "gone"},
+};
+
 } // namespace
 
 GrantWatches::GrantWatches(Host& host) : host_(host)
@@ -95,17 +109,7 @@ void GrantWatches::sleep(milliseconds limit)
 
 std::string_view to_string(GrantEvent::Kind kind)
 {
-	switch (kind) {
-	case GrantEvent::Kind::present:
-		return "present";
-	case GrantEvent::Kind::granted:
-		return "granted";
-	case GrantEvent::Kind::changed:
-		return "changed";
-	case GrantEvent::Kind::gone:
-		return "gone";
-	}
-	return "unknown";
+	return name_in(event_names, kind);
 }
 
 Monitor::Monitor(Host& host, Filter filter)
@@ -158,24 +162,14 @@ std::vector<GrantEvent> Monitor::look()
 
 Goal parse_goal(std::string_view text)
 {
-	for (const auto goal : {Goal::mapped, Goal::unmapped, Goal::gone}) {
-		if (text == to_string(goal))
-			return goal;
-	}
+	if (const auto goal = value_in(goal_names, text))
+		return *goal;
 	throw Error(kind::usage, fmt::format("--for: '{}' is not mapped, unmapped or gone", text));
 }
 
 std::string_view to_string(Goal goal)
 {
-	switch (goal) {
-	case Goal::mapped:
-		return "mapped";
-	case Goal::unmapped:
-		return "unmapped";
-	case Goal::gone:
-		return "gone";
-	}
-	return "unknown";
+	return name_in(goal_names, goal);
 }
 
 std::optional<GrantStatus> await_grant(

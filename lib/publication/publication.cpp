@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "lib/text/byte_size.h"
+#include "lib/text/enum_names.h"
 #include "lib/values/error.h"
 
 namespace iomemgrant
@@ -110,31 +111,23 @@ void decode_location(const ReadNode& read, Publication& publication)
 	publication.refs = *refs;
 }
 
+constexpr EnumName<XenbusState> state_names[] = {
+	{XenbusState::unknown, "unknown"},
+	{XenbusState::initialising, "initialising"},
+	{XenbusState::init_wait, "init-wait"},
+	{XenbusState::initialised, "initialised"},
+	{XenbusState::connected, "connected"},
+	{XenbusState::closing, "closing"},
+	{XenbusState::closed, "closed"},
+	{XenbusState::reconfiguring, "reconfiguring"},
+	{XenbusState::reconfigured, "reconfigured"},
+};
+
 } // namespace
 
 std::string_view to_string(XenbusState state)
 {
-	switch (state) {
-	case XenbusState::unknown:
-		return "unknown";
-	case XenbusState::initialising:
-		return "initialising";
-	case XenbusState::init_wait:
-		return "init-wait";
-	case XenbusState::initialised:
-		return "initialised";
-	case XenbusState::connected:
-		return "connected";
-	case XenbusState::closing:
-		return "closing";
-	case XenbusState::closed:
-		return "closed";
-	case XenbusState::reconfiguring:
-		return "reconfiguring";
-	case XenbusState::reconfigured:
-		return "reconfigured";
-	}
-	return "unknown";
+	return name_in(state_names, state);
 }
 
 std::string encode_state(XenbusState state)

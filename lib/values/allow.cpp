@@ -4,39 +4,30 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "lib/text/enum_names.h"
+
 namespace iomemgrant
 {
 
 namespace
 {
 
-constexpr AllowClass all_classes[] = {AllowClass::driver_bound, AllowClass::dma_capable,
-	AllowClass::msix_table, AllowClass::shared_page, AllowClass::critical_device,
-	AllowClass::config_mirror, AllowClass::decode_off, AllowClass::overlap};
+constexpr EnumName<AllowClass> class_names[] = {
+	{AllowClass::driver_bound, "driver-bound"},
+	{AllowClass::dma_capable, "dma-capable"},
+	{AllowClass::msix_table, "msix-table"},
+	{AllowClass::shared_page, "shared-page"},
+	{AllowClass::critical_device, "critical-device"},
+	{AllowClass::config_mirror, "config-mirror"},
+	{AllowClass::decode_off, "decode-off"},
+	{AllowClass::overlap, "overlap"},
+};
 
 } // namespace
 
 std::string_view to_string(AllowClass allow)
 {
-	switch (allow) {
-	case AllowClass::driver_bound:
-		return "driver-bound";
-	case AllowClass::dma_capable:
-		return "dma-capable";
-	case AllowClass::msix_table:
-		return "msix-table";
-	case AllowClass::shared_page:
-		return "shared-page";
-	case AllowClass::critical_device:
-		return "critical-device";
-	case AllowClass::config_mirror:
-		return "config-mirror";
-	case AllowClass::decode_off:
-		return "decode-off";
-	case AllowClass::overlap:
-		return "overlap";
-	}
-	return "unknown";
+	return name_in(class_names, allow);
 }
 
 AllowSet AllowSet::parse(std::string_view text)
@@ -44,21 +35,16 @@ AllowSet AllowSet::parse(std::string_view text)
 	AllowSet set;
 	while (true) {
 		const auto name = text.substr(0, text.find(','));
-		bool known = false;
-		for (const auto allow : all_classes) {
-			if (to_string(allow) == name) {
-				set.add(allow);
-				known = true;
-			}
-		}
+		const auto known = value_in(class_names, name);
 		if (!known) {
 			std::vector<std::string_view> names;
-			for (const auto allow : all_classes)
-				names.push_back(to_string(allow));
+			for (const auto& row : class_names)
+				names.push_back(row.name);
 			throw Error(kind::bad_class,
 				fmt::format("'{}' is not a class --allow knows", name),
 				fmt::format("classes: {}", fmt::join(names, ", ")));
 		}
+		set.add(*known);
 		if (name.size() == text.size())
 			return set;
 		text.remove_prefix(name.size() + 1);
@@ -68,26 +54,23 @@ AllowSet AllowSet::parse(std::string_view text)
 AllowSet AllowSet::all()
 {
 	AllowSet set;
-	for (const auto allow : all_classes)
-		set.add(allow);
+	for (const auto& row : class_names)
+		set.add(row.value);
 	return set;
 }
 
 bool AllowSet::lifts(ErrorKind refusal) const
 {
-	for (const auto allow : all_classes) {
-		if (has(allow) && to_string(allow) == refusal.slug)
-			return true;
-	}
-	return false;
+	const auto allow = value_in(class_names, refusal.slug);
+	return allow && has(*allow);
 }
 
 std::vector<std::string> AllowSet::names() const
 {
 	std::vector<std::string> found;
-	for (const auto allow : all_classes) {
-		if (has(allow))
-			found.emplace_back(to_string(allow));
+	for (const auto& row : class_names) {
+		if (has(row.value))
+			found.emplace_back(row.name);
 	}
 	return found;
 }

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "lib/text/enum_names.h"
 #include "lib/text/one_line.h"
 #include "lib/values/error.h"
 
@@ -60,6 +61,12 @@ DomainSpec by_uuid(std::string_view text)
 	return {DomainSpec::By::uuid, true, std::string(text), Domid(0), *uuid};
 }
 
+constexpr EnumName<DomainType> domain_types[] = {
+	{DomainType::pv, "pv"},
+	{DomainType::pvh, "pvh"},
+	{DomainType::hvm, "hvm"},
+};
+
 } // namespace
 
 std::optional<Domid> Domid::parse(std::string_view text)
@@ -113,15 +120,7 @@ std::string Uuid::str() const
 
 std::string_view to_string(DomainType type)
 {
-	switch (type) {
-	case DomainType::pv:
-		return "pv";
-	case DomainType::pvh:
-		return "pvh";
-	case DomainType::hvm:
-		return "hvm";
-	}
-	return "unknown";
+	return name_in(domain_types, type);
 }
 
 std::string describe(const DomainInfo& domain)

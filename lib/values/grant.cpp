@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "lib/text/enum_names.h"
 #include "lib/values/error.h"
 
 namespace iomemgrant
@@ -84,21 +85,22 @@ std::vector<std::string_view> Grant::Changes::names() const
 	return names;
 }
 
+namespace
+{
+
+constexpr EnumName<Grant::LostReason> lost_reasons[] = {
+	{Grant::LostReason::device_gone, "device-gone"},
+	{Grant::LostReason::moved, "moved"},
+	{Grant::LostReason::driver_left, "driver-left"},
+	{Grant::LostReason::driver_came, "driver-came"},
+	{Grant::LostReason::assigned, "assigned"},
+};
+
+} // namespace
+
 std::string_view to_string(Grant::LostReason reason)
 {
-	switch (reason) {
-	case Grant::LostReason::device_gone:
-		return "device-gone";
-	case Grant::LostReason::moved:
-		return "moved";
-	case Grant::LostReason::driver_left:
-		return "driver-left";
-	case Grant::LostReason::driver_came:
-		return "driver-came";
-	case Grant::LostReason::assigned:
-		return "assigned";
-	}
-	return "unknown";
+	return name_in(lost_reasons, reason);
 }
 
 } // namespace iomemgrant
