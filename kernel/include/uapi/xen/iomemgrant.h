@@ -8,13 +8,21 @@
  *
  * Rules for every call:
  *  - The argument starts with `size`, set by the caller to sizeof() of the
- *    structure it was compiled with.  A smaller size than the first published
- *    one is EINVAL.  A larger one is accepted when the part the kernel does not
- *    know is zero, else E2BIG.  The kernel writes back no more than `size`.
- *  - Reserved fields and unknown flag bits must be zero, else EINVAL.
- *  - An unknown command is ENOTTY.  Layout is the same for 32 and 64 bit callers.
+ *    structure it was compiled with.  The kernel takes a larger one when the part
+ *    it does not know is zero, and writes back no more than `size`.
+ *  - Reserved fields and unknown flag bits must be zero.
+ *  - Layout is the same for 32 and 64 bit callers.
  *  - Buffer addresses are user pointers carried in a __u64.
  *  - On failure nothing has changed, unless the errno's text says otherwise.
+ *
+ * Errnos of every call; each structure names those that are particular to it:
+ *  - ENOTTY the module has no such command
+ *  - EINVAL `size` is less than the first published one, a reserved field or an
+ *    unknown flag is not zero, or a field has a value that it cannot have
+ *  - E2BIG  `size` is larger than the kernel's structure and the rest is not zero,
+ *    or it is larger than a page
+ *  - EFAULT the argument, or a buffer it names, is not the caller's memory
+ *  - ENOMEM the kernel has no memory
  *
  * No call takes a frame number to grant: user space names a device, a BAR and a
  * byte range of it, the kernel derives the frames.
@@ -56,7 +64,7 @@
  *
  * A module older than the fields from @frames on leaves them as they were.
  *
- * errno: EINVAL, E2BIG, EFAULT.
+ * errno: as for every call.
  */
 struct iomemgrant_info {
 	__u32 size;
@@ -132,7 +140,7 @@ struct iomemgrant_info {
  * granted pages stay reserved.  A LOST grant that the guest was told of and does not map
  * any more ends by itself.
  *
- * errno: EINVAL bad field, or @domid is this domain; EOPNOTSUPP read-only, order, or Xen
+ * errno: EINVAL @domid is this domain, too; EOPNOTSUPP read-only, order, or Xen
  * lacks GNTMAP_iomem_map; EPERM no CAP_SYS_RAWIO, kernel locked down, or pages
  * of an MSI-X table or PBA; ENODEV no such device, or not the hardware domain;
  * ENXIO no such memory BAR, or it has no address; ERANGE past the end of the BAR;
@@ -140,14 +148,15 @@ struct iomemgrant_info {
  * device is assigned to a guest or driven by a driver (without
  * ALLOW_DRIVER_BOUND); EEXIST a page is granted to another domain already
  * (without SHARE) or to this one; EMEDIUMTYPE a page is granted to another domain
- * with another @cache; EALREADY another grant of @domid has this label; EACCES bus mastering is on (without ALLOW_DMA);
+ * with another @cache; EALREADY another grant of @domid has this label;
+ * EACCES bus mastering is on (without ALLOW_DMA);
  * EHOSTDOWN memory decoding is off (without ALLOW_DECODE_OFF);
  * ENOTUNIQ a page is shared with another resource (without ALLOW_SHARED_PAGE);
  * EOVERFLOW frame number too wide for this grant table version;
  * EFBIG more than max_pages; EDQUOT max_refs reached; ENOSPC grant table full;
  * EADDRNOTAVAIL the frames are not MMIO; ETIMEDOUT xenstored, which knows the domain's
  * UUID, does not answer; EINTR a signal arrived while it was asked, or while a driver's
- * probe kept the device locked; ENOMEM; EFAULT.
+ * probe kept the device locked.
  */
 struct iomemgrant_grant {
 	__u32 size;
@@ -212,7 +221,7 @@ struct iomemgrant_grant {
  * errno: ENOENT no such id; EBUSY the other domain still maps pages (END: the
  * grant is now ENDING, the kernel goes on trying and frees it by itself as soon
  * as Xen allows; UNMAP: Xen still counts page table entries, the kernel goes on
- * trying); EINTR; EINVAL; EFAULT; EPERM the object belongs to another file
+ * trying); EINTR a signal arrived while END waited; EPERM the object belongs to another file
  * descriptor and the caller has no CAP_SYS_RAWIO.
  */
 struct iomemgrant_end {
@@ -230,8 +239,8 @@ struct iomemgrant_end {
  * @label:    IN  as in struct iomemgrant_grant; empty takes the label away
  *
  * errno: ENOENT no such id; EALREADY another grant of that domain has this label;
- * EINVAL bad label; E2BIG; EFAULT; EPERM the grant belongs to another file descriptor
- * and the caller has no CAP_SYS_RAWIO.
+ * EPERM the grant belongs to another file descriptor and the caller has no
+ * CAP_SYS_RAWIO.
  */
 struct iomemgrant_label {
 	__u32 size;
@@ -250,7 +259,7 @@ struct iomemgrant_label {
  *              is cleared.
  * @reserved:   IN  0
  *
- * errno: EINVAL, E2BIG, EFAULT, ENOMEM.  Room that is too small is no error.
+ * errno: as for every call.  Room that is too small is no error.
  */
 struct iomemgrant_list {
 	__u32 size;
@@ -342,8 +351,8 @@ struct iomemgrant_entry {
  * EADDRNOTAVAIL the reference does not name MMIO; ESRCH no such domain; EADDRINUSE @gfn is
  * taken; ENOENT bad reference; EBUSY entry in use another way; EFBIG more than
  * max_pages; ENOSPC Xen has no handle or memory left, or 4095 mappings exist or still
- * have an mmap(); EPERM no CAP_SYS_RAWIO, or kernel locked down; EIO any other status of Xen; EINVAL; ENOMEM;
- * EFAULT.
+ * have an mmap(); EPERM no CAP_SYS_RAWIO, or kernel locked down; EIO any other status
+ * of Xen.
  */
 struct iomemgrant_map {
 	__u32 size;
