@@ -2,8 +2,8 @@
 /*
  * Types and functions that the files of this module share.
  *
- *	main        module, ioctls            probe      what Xen can do
- *	sysfs       class iomemgrant
+ *	main        the module                device     /dev/xen/iomemgrant
+ *	sysfs       class iomemgrant          probe      features of Xen
  *
  *	bar/        the BARs, see bar/bar.h
  *
@@ -59,10 +59,9 @@ extern unsigned int iomemgrant_headroom;
 /* Runs what this module defers, but for requests of XenStore.  Freezable: nothing moves during suspend. */
 extern struct workqueue_struct *iomemgrant_wq;
 
-/* One open file of /dev/xen/iomemgrant; its address is the owner of objects. */
-struct iomemgrant_file {
-	u64 seen;	/* last iomemgrant_grant_generation() this file listed; racy by design */
-};
+/* ---------------------------------------------------------------- device.c */
+
+extern struct miscdevice iomemgrant_device;
 
 /* ------------------------------------------------------------------ probe.c */
 
