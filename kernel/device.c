@@ -11,6 +11,8 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "grant/grant.h"
+#include "grant/outside.h"
 #include "iomemgrant.h"
 
 /* One open file; its address is the owner of the grants and mappings it makes. */

@@ -1,213 +1,74 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Types and functions that the files of this module share.
+ * Data and functions that every file of this module may use.  These are its parts, of which
+ * each includes and calls only those below it:
  *
- *	main        the module                device     /dev/xen/iomemgrant
- *	sysfs       class iomemgrant          probe      features of Xen
- *
- *	bar/        the BARs, see bar/bar.h
- *
- *	grant/      granting, in dom0:
- *	grant       grants of this domain     make       how one comes to be
- *	label       names of grants           list       LIST
- *	news        poll()                    entry      Xen's marks in grants
- *	lost        whose device changed      tell       tells their guests
- *	store       XenStore, which may hang  death      ends grants of the dead
- *
- *	map/        mapping, in a guest:
- *	create      mappings                  refs       their references
- *	list        all of them               mmap       mmap()
- *	users       use by other drivers      pm         suspend
- *	pv, hvm     how each kind of guest maps
- *
- *	frontend/   what is published to a guest:
- *	frontend    xenbus device "iomem"     publication   what a granter publishes
- *	waiting     publications without a watch  node       /dev/xen/iomem/
+ *	main.c, device.c    the module, /dev/xen/iomemgrant
+ *	sysfs.c             class iomemgrant
+ *	frontend/           grants published to this guest, /dev/xen/iomem/
+ *	map/                mapping, in a guest
+ *	grant/              granting, in dom0
+ *	bar/                the BARs of which pages are granted, in dom0
+ *	probe.c             the features of Xen
+ *	range.h, decode.h   arithmetic and decoding, also compiled in user space
+ *	compat.h            differences between kernels
  */
 #ifndef IOMEMGRANT_H
 #define IOMEMGRANT_H
 
-#include <linux/cdev.h>
 #include <linux/device.h>
-#include <linux/ioport.h>
+#include <linux/fs.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
-#include <linux/pci.h>
-#include <linux/rwsem.h>
 #include <linux/types.h>
-#include <linux/uuid.h>
-#include <linux/wait.h>
 #include <linux/workqueue.h>
+#include <linux/wait.h>
+#include <linux/uuid.h>
+#include <linux/rwsem.h>
+#include <linux/ioport.h>
+#include <linux/cdev.h>
 
-#include <xen/interface/xen.h>
 #include <xen/interface/grant_table.h>
+#include <xen/interface/xen.h>
 #include <xen/xen.h>
 
 #include <xen/iomemgrant.h>
 
-#include "bar/bar.h"
 #include "compat.h"
 #include "decode.h"
 #include "range.h"
 
-/* ------------------------------------------------------------------- main.c */
+/* ------------------------------------------------------------------ main.c */
 
+/* Module parameters.  They may change at any time. */
 extern unsigned int iomemgrant_max_pages;
 extern unsigned int iomemgrant_max_refs;
 extern unsigned int iomemgrant_headroom;
 
-/* Runs what this module defers, but for requests of XenStore.  Freezable: nothing moves during suspend. */
+/* Guards all of bar/ and grant/; the head of grant/grant.c says what it is taken inside of. */
+extern struct mutex iomemgrant_grants_lock;
+
+/* Runs work that this module defers, but for requests of XenStore.  It freezes during suspend. */
 extern struct workqueue_struct *iomemgrant_wq;
 
 /* ---------------------------------------------------------------- device.c */
 
 extern struct miscdevice iomemgrant_device;
 
-/* ------------------------------------------------------------------ probe.c */
+/* ----------------------------------------------------------------- sysfs.c */
 
+extern struct class iomemgrant_class;
+
+/* ----------------------------------------------------------------- probe.c */
+
+/* They ask Xen anew each time.  Any context. */
 bool iomemgrant_probe_iomem_map(void);		/* Xen accepts GNTMAP_iomem_map */
-unsigned int iomemgrant_probe_gnttab_version(void);	/* 1 or 2 */
-bool iomemgrant_probe_translated(void);		/* HVM or PVH */
+unsigned int iomemgrant_probe_gnttab_version(void);	/* of this domain: 1 or 2 */
+bool iomemgrant_probe_translated(void);		/* this domain is HVM or PVH */
 bool iomemgrant_probe_domain_exists(domid_t domid);
 bool iomemgrant_probe_domain_dying(domid_t domid);
-/* Grant frames of this domain: now, and at most. */
+/* Grant frames of this domain: now, and at most.  -EIO: Xen does not tell. */
 int iomemgrant_probe_gnttab_size(u32 *frames, u32 *max_frames);
-
-/* ------------------------------------------------------------ grant/entry.c */
-
-bool iomemgrant_entry_readable(void);
-/* 1: Xen marks the entry as in use, 0: it does not, negative: cannot tell. */
-int iomemgrant_entry_in_use(grant_ref_t ref);
-/* False: what iomemgrant_entry_refuse_maps() does has no effect. */
-bool iomemgrant_entry_refusable(void);
-/* @ref, which is in use and is to end, cannot be mapped again once it is given back. */
-void iomemgrant_entry_refuse_maps(grant_ref_t ref);
-void iomemgrant_entry_exit(void);
-
-/* ------------------------------------------------------------ grant/grant.c */
-
-extern struct mutex iomemgrant_grants_lock;
-extern struct list_head iomemgrant_grants;	/* iomemgrant_grants_lock */
-
-/* Locks are explained at the top of grant/grant.c; grants_lock is iomemgrant_grants_lock. */
-struct grant {
-	struct device dev;		/* grantN; carries the reference count */
-	struct list_head node;		/* grants_lock */
-	struct bar_hold *hold;		/* grants_lock; NULL once ended */
-	unsigned long *held;		/* grants_lock: references not yet free */
-	u32 nr_held;			/* grants_lock */
-	bool ending;			/* grants_lock: end was asked for */
-	u32 lost_reason;		/* grants_lock: IOMEMGRANT_LOST_*, 0 while it is not */
-	u32 changes;			/* grants_lock: IOMEMGRANT_CHANGED_* */
-	bool told;			/* grants_lock: the guest was told that it is lost */
-	bool withdrawn;			/* grants_lock: and it is to end, nothing being mapped */
-	char label[IOMEMGRANT_LABEL_SIZE];	/* grants_lock; empty: none */
-	const void *owner;		/* grants_lock: the file, or NULL */
-	wait_queue_head_t wait;		/* woken when the last reference is free */
-
-	/* Fixed before the grant can be found. */
-	u64 id;
-	u64 offset;
-	u64 length;
-	struct byte_range pages;
-	u64 created;			/* wall clock */
-	u64 made;			/* CLOCK_BOOTTIME */
-	grant_ref_t first_ref;
-	u32 nr_refs;
-	u32 flags;
-	u32 allow;
-	u32 cache;
-	u32 uid;
-	domid_t domid;
-	u16 segment;
-	u8 bus;
-	u8 devfn;
-	u8 bar;
-	u16 vendor;
-	u16 device;
-	u16 subsystem_vendor;
-	u16 subsystem_device;
-	struct pci_dev *pdev;		/* referenced until the object is freed */
-	uuid_t uuid;
-};
-
-#define to_grant(d) container_of(d, struct grant, dev)
-
-void iomemgrant_grant_register(struct grant *g);
-u32 iomemgrant_grant_refs_held(void);
-int iomemgrant_grant_check_overlap(const struct grant *new);
-/*
- * Caller holds iomemgrant_grants_lock.  -EPERM: another file made it, and the caller may
- * not touch all.
- */
-int iomemgrant_grant_find_owned(u64 id, const void *owner, struct grant **g);
-int iomemgrant_grant_end(u64 id, bool wait, const void *owner, u16 *state);
-void iomemgrant_grant_end_owner(const void *owner);
-void iomemgrant_grant_count(u32 *nr_grants, u32 *nr_refs);
-u32 iomemgrant_grant_state(const struct grant *g);
-u32 iomemgrant_grant_nr_mapped(const struct grant *g);
-struct grant *iomemgrant_grant_find(u64 id);	/* caller holds iomemgrant_grants_lock */
-void iomemgrant_grant_retry_soon(void);
-void iomemgrant_grant_end_those(bool (*those)(const struct grant *g, const void *arg),
-				const void *arg);
-bool iomemgrant_grant_any(void);
-int iomemgrant_grant_init(void);
-void iomemgrant_grant_exit(void);
-
-/* ------------------ grant/make.c, grant/label.c, grant/list.c, grant/news.c */
-
-int iomemgrant_grant_create(struct iomemgrant_grant *request, const void *owner);
-bool iomemgrant_grant_label_valid(const char *label);
-/* Caller holds iomemgrant_grants_lock.  -EALREADY: another grant of the same guest has it. */
-int iomemgrant_grant_label_check(const struct grant *own, const char *label);
-/* @label: IOMEMGRANT_LABEL_SIZE bytes */
-void iomemgrant_grant_label_copy(const struct grant *g, char *label);
-int iomemgrant_grant_label_set(const struct iomemgrant_label *request, const void *owner);
-int iomemgrant_grant_list(struct iomemgrant_list *list);
-void iomemgrant_grant_announce(void);		/* caller holds iomemgrant_grants_lock */
-void iomemgrant_grant_announce_state(struct grant *g);
-u64 iomemgrant_grant_generation(void);
-__poll_t iomemgrant_grant_poll(struct file *file, struct poll_table_struct *wait, u64 seen);
-void iomemgrant_grant_room(struct iomemgrant_info *info);
-
-/* ------------------------------------------------------------- grant/lost.c */
-
-/* The part of a lost grant that grant/tell.c has to know. */
-struct lost_grant {
-	u64 id;
-	domid_t domid;
-	grant_ref_t first_ref;
-	u32 nr_refs;
-};
-
-/* Keeps grants with a bit of @allow, and those of @domid.  Caller holds iomemgrant_grants_lock. */
-void iomemgrant_grant_lose(const struct bar_hold *hold, u32 reason, u32 allow, int domid);
-void iomemgrant_grant_note_changes(const struct bar_hold *hold, u32 changes);	/* the same */
-bool iomemgrant_grant_any_of_no_use(void);	/* the same */
-/* Has @tell tell the guest of every lost grant, once, with no lock held. */
-void iomemgrant_grant_each_lost(bool (*tell)(const struct lost_grant *grant));
-/* Ends the lost grants no guest needs, each after @withdraw was true, called with no lock held. */
-void iomemgrant_grant_each_of_no_use(bool (*withdraw)(const struct lost_grant *grant));
-
-/* ------------------------------------------------------------ grant/store.c */
-
-extern struct workqueue_struct *iomemgrant_store_wq;	/* its workers may wait for xenstored */
-
-bool iomemgrant_store_ready(void);
-int iomemgrant_store_read_uuid(domid_t domid, uuid_t *uuid);	/* on iomemgrant_store_wq only */
-int iomemgrant_store_ask_uuid(domid_t domid, uuid_t *uuid);	/* waits with a limit */
-int iomemgrant_store_init(void);
-void iomemgrant_store_exit(void);
-
-/* ------------------------------------------------------------ grant/death.c */
-
-void iomemgrant_death_check_later(void);
-void iomemgrant_death_check_now(void);
-void iomemgrant_death_exit(void);
-
-/* ------------------------------------------------------------- grant/tell.c */
-
-void iomemgrant_lost_settle_all(void);		/* on iomemgrant_store_wq only */
 
 /* ------------------------------------------------------------- map/create.c */
 
@@ -379,10 +240,6 @@ void iomemgrant_waiting_begin(const struct xenbus_device *dev);
 void iomemgrant_waiting_retry(void);
 void iomemgrant_waiting_exit(void);
 
-/* ------------------------------------------------------------------ sysfs.c */
-
-extern struct class iomemgrant_class;
-extern const struct attribute_group *iomemgrant_grant_groups[];
 extern const struct attribute_group *iomemgrant_map_groups[];
 
 #endif /* IOMEMGRANT_H */

@@ -5,12 +5,15 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 
+#include "grant/grant.h"
+#include "grant/outside.h"
 #include "iomemgrant.h"
 
 unsigned int iomemgrant_max_pages = 1024;
 unsigned int iomemgrant_max_refs = 8192;
 unsigned int iomemgrant_headroom = 8;
 struct workqueue_struct *iomemgrant_wq;
+DEFINE_MUTEX(iomemgrant_grants_lock);
 
 /* A mapping's place in the address space of frontend/node.c is 4 GiB: 2^20 pages. */
 #define MAX_PAGES_LIMIT (1U << 18)
@@ -32,6 +35,35 @@ MODULE_PARM_DESC(max_refs, "most references of all grants together (default 8192
 module_param_named(headroom, iomemgrant_headroom, uint, 0644);
 MODULE_PARM_DESC(headroom, "grant frames left to other drivers (default 8, at most half)");
 
+/* The granting half, in dom0 only.  Grants tell death.c when it has to look. */
+static int __init init_granting(void)
+{
+	int rc;
+
+	if (!xen_initial_domain())
+		return 0;
+	iomemgrant_grant_init(iomemgrant_death_check_now);
+	rc = iomemgrant_bar_init(&iomemgrant_grant_bar_events);
+	if (rc)
+		return rc;
+	rc = iomemgrant_store_init();
+	if (rc)
+		iomemgrant_bar_stop();
+	return rc;
+}
+
+/* Every grant holds the module, so there are none left. */
+static void exit_granting(void)
+{
+	if (!xen_initial_domain())
+		return;
+	iomemgrant_bar_stop();
+	iomemgrant_store_exit();
+	iomemgrant_death_exit();
+	iomemgrant_grant_exit();
+	iomemgrant_bar_exit();
+}
+
 static int __init iomemgrant_init(void)
 {
 	int rc;
@@ -47,7 +79,7 @@ static int __init iomemgrant_init(void)
 	rc = iomemgrant_node_init();
 	if (rc)
 		goto unregister_class;
-	rc = iomemgrant_grant_init();
+	rc = init_granting();
 	if (rc)
 		goto exit_node;
 	rc = misc_register(&iomemgrant_device);
@@ -64,7 +96,7 @@ exit_pm:
 	iomemgrant_map_pm_exit();
 	misc_deregister(&iomemgrant_device);
 exit_grant:
-	iomemgrant_grant_exit();
+	exit_granting();
 exit_node:
 	iomemgrant_node_exit();
 unregister_class:
@@ -78,7 +110,7 @@ static void __exit iomemgrant_exit(void)
 {
 	iomemgrant_frontend_exit();
 	misc_deregister(&iomemgrant_device);
-	iomemgrant_grant_exit();
+	exit_granting();
 	iomemgrant_map_exit();
 	iomemgrant_map_pm_exit();
 	iomemgrant_node_exit();

@@ -10,6 +10,7 @@
 #include <xen/interface/grant_table.h>
 #include <asm/xen/hypercall.h>
 
+#include "compat.h"
 #include "iomemgrant.h"
 
 /* Of a domain with more event channels that is dying, the end has to be waited for. */

@@ -10,6 +10,8 @@
 #include <linux/pci.h>
 #include <linux/sysfs.h>
 
+#include "compat.h"
+#include "grant/grant.h"
 #include "iomemgrant.h"
 
 #define GRANT_ATTR(name, mode, format, ...)						\
@@ -93,7 +95,7 @@ GRANT_ATTR(order, 0444, "%u", 0);
 GRANT_ATTR(uid, 0444, "%u", g->uid);
 GRANT_ATTR(created, 0444, "%llu", g->created);
 GRANT_ATTR(cache, 0444, "%s", g->cache == IOMEMGRANT_CACHE_WC ? "wc" : "uc");
-GRANT_ATTR(address, 0400, "%#llx", g->pages.start);
+GRANT_ATTR(address, 0400, "%#llx", g->use.pages.start);
 
 static ssize_t show_uuid(char *buf, const uuid_t *uuid)
 {

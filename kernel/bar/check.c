@@ -14,6 +14,7 @@
 #include <xen/pci.h>
 
 #include "iomemgrant.h"
+#include "bar.h"
 
 static int check_bar(struct pci_dev *pdev, const struct iomemgrant_grant *rq)
 {
@@ -88,7 +89,7 @@ static int check_msix(struct pci_dev *pdev, u8 bar, struct byte_range pages)
 }
 
 int iomemgrant_bar_get(struct pci_dev *pdev, const struct iomemgrant_grant *rq,
-		       struct bar_hold **out)
+		       struct bar_use *use, struct bar_hold **out)
 {
 	struct byte_range pages;
 	struct bar_hold *hold;
@@ -112,11 +113,17 @@ int iomemgrant_bar_get(struct pci_dev *pdev, const struct iomemgrant_grant *rq,
 	rc = check_frames(pages) ?: check_msix(pdev, rq->bar, pages);
 	if (rc)
 		return rc;
-	rc = hold ? iomemgrant_bar_retake(hold, pages, rq->allow) :
-		    iomemgrant_bar_take(pdev, rq, pages, &hold);
+	if (hold) {
+		rc = iomemgrant_bar_retake(hold, pages, rq->allow);
+	} else {
+		rc = iomemgrant_bar_take(pdev, rq, pages, &hold);
+		if (!rc)
+			iomemgrant_bar_look();
+	}
 	if (rc)
 		return rc;
-	hold->users++;
+	use->pages = pages;
+	list_add_tail(&use->node, &hold->uses);
 	*out = hold;
 	return 0;
 }

@@ -10,15 +10,17 @@
  *
  * The last enable count is given back under the device's lock, or a driver that is
  * just being bound would be switched off.  That lock is outside iomemgrant_grants_lock, so it
- * is only tried for; a hold that does not get it stays listed without users.
+ * is only tried for; a hold that does not get it stays listed without uses.
  */
 #include <linux/gfp.h>
 #include <linux/pci.h>
 #include <linux/pm_runtime.h>
 
 #include "iomemgrant.h"
+#include "bar.h"
 
-LIST_HEAD(iomemgrant_bar_holds);		/* iomemgrant_grants_lock */
+LIST_HEAD(iomemgrant_bar_holds);
+const struct bar_events *iomemgrant_bar_events;
 
 /*
  * Drivers that keep a device from others and leave its registers alone.  vfio-pci and
@@ -138,13 +140,14 @@ put:
 
 /* --------------------------------------------------------------- take and put */
 
-/* Those without users wait to be powered down, those that are gone for their grants. */
+/* Those without uses wait to be powered down, those that are gone for their grants. */
 struct bar_hold *iomemgrant_bar_find(struct pci_dev *pdev, u8 bar)
 {
 	struct bar_hold *hold;
 
 	list_for_each_entry(hold, &iomemgrant_bar_holds, node)
-		if (hold->pdev == pdev && hold->bar == bar && hold->users && !hold->gone)
+		if (hold->pdev == pdev && hold->bar == bar && !list_empty(&hold->uses) &&
+		    !hold->gone)
 			return hold;
 	return NULL;
 }
@@ -195,6 +198,7 @@ static struct bar_hold *hold_alloc(struct pci_dev *pdev, u8 bar)
 	BUILD_BUG_ON(sizeof(*hold) > PAGE_SIZE);
 	if (!hold)
 		return NULL;
+	INIT_LIST_HEAD(&hold->uses);
 	INIT_LIST_HEAD(&hold->regions);
 	hold->pdev = pci_dev_get(pdev);
 	hold->pf = pci_dev_get(pci_physfn(pdev));
@@ -233,7 +237,7 @@ static void unmark(struct bar_hold *hold)
 	if (!hold->marked || (drv && !strcmp(drv->name, "pciback")))
 		return;
 	list_for_each_entry(other, &iomemgrant_bar_holds, node) {
-		if (other != hold && other->pdev == hold->pdev && other->users) {
+		if (other != hold && other->pdev == hold->pdev && !list_empty(&other->uses)) {
 			other->marked = true;
 			return;
 		}
@@ -265,7 +269,6 @@ int iomemgrant_bar_take(struct pci_dev *pdev, const struct iomemgrant_grant *rq,
 	}
 	list_add(&hold->node, &iomemgrant_bar_holds);
 	iomemgrant_bar_mark(hold);
-	iomemgrant_bar_look();
 	*out = hold;
 	return 0;
 }
@@ -282,10 +285,17 @@ void iomemgrant_bar_part(struct bar_hold *hold)
 	hold_free(hold);
 }
 
-void iomemgrant_bar_put(struct bar_hold *hold, struct byte_range pages, bool locked)
+void iomemgrant_bar_unplace(struct bar_hold *hold)
 {
-	if (--hold->users) {
-		iomemgrant_bar_trim(hold, pages);
+	if (hold->place.parent)
+		release_resource(&hold->place);
+}
+
+void iomemgrant_bar_put(struct bar_hold *hold, struct bar_use *use, bool locked)
+{
+	list_del(&use->node);
+	if (!list_empty(&hold->uses)) {
+		iomemgrant_bar_trim(hold, use->pages);
 		return;
 	}
 	iomemgrant_bar_unplace(hold);
@@ -299,6 +309,6 @@ void iomemgrant_bar_put(struct bar_hold *hold, struct byte_range pages, bool loc
 		device_unlock(dev);
 		put_device(dev);
 	} else {
-		iomemgrant_grant_retry_soon();
+		iomemgrant_bar_events->settle_soon();
 	}
 }

@@ -13,6 +13,7 @@
 #include <linux/pci.h>
 
 #include "iomemgrant.h"
+#include "bar.h"
 
 /*
  * The last device that announced its removal while grants existed, referenced, until
@@ -40,12 +41,6 @@ void iomemgrant_bar_leaving(struct pci_dev *pdev)
 		return;
 	pci_dev_put(leaving);
 	leaving = pci_dev_get(pdev);
-}
-
-void iomemgrant_bar_unplace(struct bar_hold *hold)
-{
-	if (hold->place.parent)
-		release_resource(&hold->place);
 }
 
 /* A bridge leaves: what was reserved in its windows would vanish with them. */

@@ -14,6 +14,7 @@
 #include <linux/pci.h>
 
 #include "iomemgrant.h"
+#include "bar.h"
 
 #define REGION_NAME "xen_iomemgrant"
 
@@ -88,7 +89,6 @@ static void drop_stolen(struct bar_hold *hold)
 	}
 }
 
-/* False: some of @pages belong to another.  The rest of them is reserved. */
 bool iomemgrant_bar_reserve(struct bar_hold *hold, struct byte_range pages)
 {
 	u64 at = pages.start, end = pages.start + pages.length, stop;
@@ -114,15 +114,14 @@ bool iomemgrant_bar_reserve(struct bar_hold *hold, struct byte_range pages)
 
 bool iomemgrant_bar_reserve_all(struct bar_hold *hold)
 {
-	const struct grant *g;
+	const struct bar_use *use;
 	bool all = true;
 
 	drop_stolen(hold);
 	if (!hold->incomplete)
 		return true;
-	list_for_each_entry(g, &iomemgrant_grants, node)
-		if (g->hold == hold)
-			all &= iomemgrant_bar_reserve(hold, g->pages);
+	list_for_each_entry(use, &hold->uses, node)
+		all &= iomemgrant_bar_reserve(hold, use->pages);
 	hold->incomplete = !all;
 	return all;
 }
@@ -133,17 +132,20 @@ static struct byte_range region_needed(const struct bar_hold *hold,
 {
 	struct byte_range own = region_pages(region);
 	u64 start = own.start + own.length, end = own.start;
-	const struct grant *g;
+	const struct bar_use *use;
 
-	list_for_each_entry(g, &iomemgrant_grants, node) {
-		if (g->hold != hold || !ranges_overlap(g->pages, own))
+	list_for_each_entry(use, &hold->uses, node) {
+		const struct byte_range pages = use->pages;
+
+		if (!ranges_overlap(pages, own))
 			continue;
-		start = min(start, max(own.start, g->pages.start));
-		end = max(end, min(own.start + own.length, g->pages.start + g->pages.length));
+		start = min(start, max(own.start, pages.start));
+		end = max(end, min(own.start + own.length, pages.start + pages.length));
 	}
 	return (struct byte_range) { start, end > start ? end - start : 0 };
 }
 
+/* A grant of @pages has ended: those that no other grant has are free again. */
 void iomemgrant_bar_trim(struct bar_hold *hold, struct byte_range pages)
 {
 	struct bar_region *region, *next;

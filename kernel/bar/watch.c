@@ -13,15 +13,16 @@
  * given to another device while the guest still maps them.  So they are reserved
  * again as soon as the PCI core let go of them, see bar/place.c.
  *
- * The bus notifier tells of most, inside the device's lock but for removals.  iomemgrant_bar_look()
- * looks for the others: a BAR that sysfs resizes, a device given to another guest, a
- * write to configuration space.
+ * The bus notifier tells of most, inside the device's lock but for removals.
+ * iomemgrant_bar_look() looks for the others: a BAR that sysfs resizes, a device given to
+ * another guest, a write to configuration space.
  */
 #include <linux/pci.h>
 
 #include <xen/pci.h>
 
 #include "iomemgrant.h"
+#include "bar.h"
 
 void iomemgrant_bar_lost(struct bar_hold *hold, u32 reason)
 {
@@ -29,8 +30,8 @@ void iomemgrant_bar_lost(struct bar_hold *hold, u32 reason)
 		return;
 	hold->gone = true;
 	iomemgrant_bar_release(hold);
-	iomemgrant_grant_lose(hold, reason, 0, -1);
-	iomemgrant_grant_retry_soon();
+	iomemgrant_bar_events->lost(hold, reason, 0, -1);
+	iomemgrant_bar_events->settle_soon();
 }
 
 /* No power down: the device is not there to be written to. */
@@ -96,10 +97,10 @@ static bool settle(struct bar_hold *hold)
 		return true;
 	}
 	if (owner >= 0)
-		iomemgrant_grant_lose(hold, IOMEMGRANT_LOST_ASSIGNED, 0, owner);
+		iomemgrant_bar_events->lost(hold, IOMEMGRANT_LOST_ASSIGNED, 0, owner);
 	iomemgrant_bar_recount(hold->pdev);
 	iomemgrant_bar_mark(hold);
-	iomemgrant_grant_note_changes(hold, changes_of(hold));
+	iomemgrant_bar_events->changed(hold, changes_of(hold));
 	/* A driver that is here keeps what it has; there is news when it leaves. */
 	return !iomemgrant_bar_user(hold->pdev) && !iomemgrant_bar_reserve_all(hold);
 }
@@ -111,15 +112,15 @@ bool iomemgrant_bar_settle_all(void)
 	struct device *dev;
 
 	list_for_each_entry_safe(hold, next, &iomemgrant_bar_holds, node) {
-		if (hold->users && hold->gone) {
+		if (!list_empty(&hold->uses) && hold->gone) {
 			again |= iomemgrant_bar_place(hold);
 			continue;
 		}
 		dev = get_device(&hold->pdev->dev);
 		if (!device_trylock(dev)) {
-			again |= !hold->users;
+			again |= list_empty(&hold->uses);
 		} else {
-			if (hold->users)
+			if (!list_empty(&hold->uses))
 				again |= settle(hold);
 			else
 				iomemgrant_bar_part(hold);
@@ -146,7 +147,7 @@ static void device_leaves(struct pci_dev *pdev)
 			bar_removed(hold);
 	}
 	iomemgrant_bar_leaving(pdev);
-	iomemgrant_grant_retry_soon();
+	iomemgrant_bar_events->settle_soon();
 }
 
 static bool is_master(struct pci_dev *pdev)
@@ -176,12 +177,12 @@ static void driver_news(struct bar_hold *hold, unsigned long action)
 	case BUS_NOTIFY_BOUND_DRIVER:
 		hold->driver = iomemgrant_bar_user(hold->pdev);
 		if (hold->driver && !moved(hold))
-			iomemgrant_grant_lose(hold, IOMEMGRANT_LOST_DRIVER_CAME,
-					      IOMEMGRANT_ALLOW_DRIVER_BOUND, -1);
+			iomemgrant_bar_events->lost(hold, IOMEMGRANT_LOST_DRIVER_CAME,
+						    IOMEMGRANT_ALLOW_DRIVER_BOUND, -1);
 		break;
 	case BUS_NOTIFY_UNBIND_DRIVER:
 		if (hold->driver)
-			iomemgrant_grant_lose(hold, IOMEMGRANT_LOST_DRIVER_LEFT, 0, -1);
+			iomemgrant_bar_events->lost(hold, IOMEMGRANT_LOST_DRIVER_LEFT, 0, -1);
 		hold->driver = NULL;
 		break;
 	case BUS_NOTIFY_DRIVER_NOT_BOUND:
@@ -193,10 +194,10 @@ static void driver_news(struct bar_hold *hold, unsigned long action)
 	case BUS_NOTIFY_UNBOUND_DRIVER:
 		/* Our enable count kept the PCI core from doing it. */
 		pci_clear_master(hold->pdev);
-		if (hold->users && !moved(hold)) {
+		if (!list_empty(&hold->uses) && !moved(hold)) {
 			iomemgrant_bar_mark(hold);
 			if (!iomemgrant_bar_reserve_all(hold))
-				iomemgrant_grant_retry_soon();
+				iomemgrant_bar_events->settle_soon();
 		}
 		break;
 	}
@@ -218,8 +219,7 @@ static void look_work(struct work_struct *work)
 {
 	mutex_lock(&iomemgrant_grants_lock);
 	iomemgrant_bar_settle_all();
-	if (iomemgrant_grant_any_of_no_use())
-		iomemgrant_death_check_now();
+	iomemgrant_bar_events->looked();
 	if (!list_empty(&iomemgrant_bar_holds))
 		iomemgrant_bar_look();
 	mutex_unlock(&iomemgrant_grants_lock);
@@ -244,12 +244,13 @@ static int bar_notify(struct notifier_block *nb, unsigned long action, void *dat
 
 static struct notifier_block bar_nb = { .notifier_call = bar_notify };
 
-int iomemgrant_bar_notifier_register(void)
+int iomemgrant_bar_init(const struct bar_events *events)
 {
+	iomemgrant_bar_events = events;
 	return bus_register_notifier(&pci_bus_type, &bar_nb);
 }
 
-void iomemgrant_bar_notifier_unregister(void)
+void iomemgrant_bar_stop(void)
 {
 	bus_unregister_notifier(&pci_bus_type, &bar_nb);
 }

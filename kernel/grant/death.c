@@ -30,6 +30,8 @@
 #include <xen/xenbus.h>
 
 #include "iomemgrant.h"
+#include "grant.h"
+#include "outside.h"
 
 #define QUICK_LOOKS	6
 #define ASK_STORE_EACH	6
@@ -101,7 +103,8 @@ static int compare_peers(const void *a, const void *b)
 {
 	const struct peer *x = a, *y = b;
 
-	return x->domid != y->domid ? x->domid - y->domid : memcmp(&x->uuid, &y->uuid, sizeof(x->uuid));
+	return x->domid != y->domid ? x->domid - y->domid :
+				      memcmp(&x->uuid, &y->uuid, sizeof(x->uuid));
 }
 
 /* Every domain that has a grant, once for each UUID it had. */
@@ -229,7 +232,6 @@ static void death_work(struct work_struct *work)
 	queue_delayed_work(iomemgrant_store_wq, &death_check, quick ? HZ / 2 : SLOW);
 }
 
-/* The caller holds the module, be it by a grant or by an open file. */
 static void wake(bool now)
 {
 	mutex_lock(&awake_lock);
@@ -246,19 +248,16 @@ static void wake(bool now)
 	mutex_unlock(&awake_lock);
 }
 
-/* A grant was made: keep an eye on its domain. */
 void iomemgrant_death_check_later(void)
 {
 	wake(false);
 }
 
-/* The last grant is gone, or a guest has to be told of something. */
 void iomemgrant_death_check_now(void)
 {
 	wake(true);
 }
 
-/* No grant is left, and iomemgrant_store_wq is gone. */
 void iomemgrant_death_exit(void)
 {
 	cancel_delayed_work_sync(&xen_check);

@@ -28,6 +28,7 @@
 #include <xen/interface/grant_table.h>
 
 #include "iomemgrant.h"
+#include "outside.h"
 
 static DEFINE_MUTEX(entry_lock);
 static DEFINE_XARRAY(entry_frames);	/* entry_lock: frame number -> address */

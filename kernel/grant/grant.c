@@ -18,17 +18,18 @@
  * away, so the grant stays listed as ENDING and is tried again for ever.  Each grant
  * holds the module.
  *
- * End.  END, closing the file and the death of the guest (grant/death.c) end a grant.  The
- * loss of its device makes it LOST (bar/watch.c): it ends when it is unmapped.
+ * End.  END, closing the file and the death of the guest (grant/death.c) end a grant.
+ * The loss of its device makes it LOST (bar/watch.c): it ends when it is unmapped.
  *
  * Point of no return.  The moment a reference is filled the guest may map it; from
  * there only the guest, or its death, can free it.
  *
- * Locks.  iomemgrant_grants_lock guards the list of grants, the BAR holds of bar/hold.c and the
- * fields marked so.  It is taken inside the lock of a PCI device (GRANT, and the
+ * Locks.  iomemgrant_grants_lock guards the list of grants, the BAR holds of bar/hold.c
+ * and the fields marked so.  It is taken inside the lock of a PCI device (GRANT, and the
  * bus notifier) and inside nothing else of ours.  Never under it: copying from or
  * to user space, XenStore, waiting for another domain.  The sysfs files of a grant
- * take no lock but grant/entry.c's, so that removing them under iomemgrant_grants_lock cannot hang.
+ * take no lock but grant/entry.c's, so that removing them under iomemgrant_grants_lock
+ * cannot hang.
  */
 #include <linux/bitmap.h>
 #include <linux/sched/signal.h>
@@ -36,15 +37,18 @@
 #include <xen/grant_table.h>
 
 #include "iomemgrant.h"
+#include "grant.h"
+#include "outside.h"
 
 #define RETRY_FIRST	(HZ / 50)
 #define RETRY_LAST	(2 * HZ)
 
-DEFINE_MUTEX(iomemgrant_grants_lock);
-LIST_HEAD(iomemgrant_grants);			/* iomemgrant_grants_lock; in order of id */
-static u32 nr_grants;			/* iomemgrant_grants_lock */
-static u32 nr_refs;			/* iomemgrant_grants_lock */
-static unsigned long retry_delay;	/* iomemgrant_grants_lock */
+LIST_HEAD(iomemgrant_grants);
+/* These three: iomemgrant_grants_lock. */
+static u32 nr_grants;
+static u32 nr_refs;
+static unsigned long retry_delay;
+static void (*look_after_grants)(void);	/* fixed */
 
 static void retry_work(struct work_struct *work);
 static DECLARE_DELAYED_WORK(retry, retry_work);
@@ -84,20 +88,20 @@ static void grant_finish(struct grant *g)
 	list_del(&g->node);
 	nr_grants--;
 	device_del(&g->dev);
-	iomemgrant_bar_put(g->hold, g->pages, false);
+	iomemgrant_bar_put(g->hold, &g->use, false);
 	g->hold = NULL;
 	iomemgrant_grant_announce();
 	wake_up_all(&g->wait);
 	put_device(&g->dev);
 	if (!nr_grants)
-		iomemgrant_death_check_now();
+		iomemgrant_grant_look_after();
 	module_put(THIS_MODULE);
 }
 
 /*
  * Gives back every reference that the other domain does not map right now, and sees
- * to it that the others cannot be mapped again, where grant/entry.c can.  True when all are
- * free; @g is then only valid if the caller holds a reference of its own.
+ * to it that the others cannot be mapped again, where grant/entry.c can.  True when all
+ * are free; @g is then only valid if the caller holds a reference of its own.
  */
 static bool grant_try_end(struct grant *g)
 {
@@ -222,7 +226,6 @@ void iomemgrant_grant_end_owner(const void *owner)
 	mutex_unlock(&iomemgrant_grants_lock);
 }
 
-/* Ends the grants for which @those is true.  grant/death.c calls this, also for none. */
 void iomemgrant_grant_end_those(bool (*those)(const struct grant *g, const void *arg),
 				const void *arg)
 {
@@ -254,7 +257,7 @@ int iomemgrant_grant_check_overlap(const struct grant *new)
 	const struct grant *g;
 
 	list_for_each_entry(g, &iomemgrant_grants, node) {
-		if (!ranges_overlap(g->pages, new->pages))
+		if (!ranges_overlap(g->use.pages, new->use.pages))
 			continue;
 		if (g->domid == new->domid || !(new->flags & IOMEMGRANT_SHARE))
 			return -EEXIST;
@@ -291,29 +294,17 @@ void iomemgrant_grant_count(u32 *grants_out, u32 *refs_out)
 	mutex_unlock(&iomemgrant_grants_lock);
 }
 
-int iomemgrant_grant_init(void)
+void iomemgrant_grant_look_after(void)
 {
-	int rc;
-
-	if (!xen_initial_domain())
-		return 0;
-	rc = iomemgrant_bar_notifier_register();
-	if (rc)
-		return rc;
-	rc = iomemgrant_store_init();
-	if (rc)
-		iomemgrant_bar_notifier_unregister();
-	return rc;
+	look_after_grants();
 }
 
-/* Every grant holds the module, so there are none left. */
+void iomemgrant_grant_init(void (*look_after)(void))
+{
+	look_after_grants = look_after;
+}
+
 void iomemgrant_grant_exit(void)
 {
-	if (!xen_initial_domain())
-		return;
-	iomemgrant_bar_notifier_unregister();
-	iomemgrant_store_exit();
-	iomemgrant_death_exit();
 	cancel_delayed_work_sync(&retry);
-	iomemgrant_bar_exit();
 }

@@ -6,6 +6,8 @@
 #include <linux/spinlock.h>
 
 #include "iomemgrant.h"
+#include "decode.h"
+#include "grant.h"
 
 /* Inside iomemgrant_grants_lock.  Lets sysfs read a label whole without that lock. */
 static DEFINE_SPINLOCK(label_lock);

@@ -8,13 +8,15 @@
 #include <linux/uaccess.h>
 
 #include "iomemgrant.h"
+#include "grant.h"
+#include "outside.h"
 
 static void fill_entry(const struct grant *g, struct iomemgrant_entry *e)
 {
 	e->id = g->id;
 	e->offset = g->offset;
 	e->length = g->length;
-	e->address = g->pages.start;
+	e->address = g->use.pages.start;
 	e->created = g->created;
 	e->first_ref = g->first_ref;
 	e->nr_refs = g->nr_refs;

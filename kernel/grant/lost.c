@@ -10,8 +10,11 @@
  * Lesser changes are noted for user space and have no effect.
  */
 #include "iomemgrant.h"
+#include "grant.h"
+#include "outside.h"
 
-void iomemgrant_grant_lose(const struct bar_hold *hold, u32 reason, u32 allow, int domid)
+/* Keeps grants with a bit of @allow, and those of @domid. */
+static void lose(const struct bar_hold *hold, u32 reason, u32 allow, int domid)
 {
 	struct grant *g;
 
@@ -22,11 +25,11 @@ void iomemgrant_grant_lose(const struct bar_hold *hold, u32 reason, u32 allow, i
 		WRITE_ONCE(g->lost_reason, reason);
 		WRITE_ONCE(g->changes, 0);
 		iomemgrant_grant_announce_state(g);
-		iomemgrant_death_check_now();
+		iomemgrant_grant_look_after();
 	}
 }
 
-void iomemgrant_grant_note_changes(const struct bar_hold *hold, u32 changes)
+static void note_changes(const struct bar_hold *hold, u32 changes)
 {
 	struct grant *g;
 	u32 now;
@@ -56,16 +59,25 @@ static bool is_of_no_use(const struct grant *g)
 	return !nr_mapped || nr_mapped == U32_MAX;
 }
 
-bool iomemgrant_grant_any_of_no_use(void)
+static void look_for_useless(void)
 {
 	const struct grant *g;
 
 	lockdep_assert_held(&iomemgrant_grants_lock);
-	list_for_each_entry(g, &iomemgrant_grants, node)
-		if (is_of_no_use(g))
-			return true;
-	return false;
+	list_for_each_entry(g, &iomemgrant_grants, node) {
+		if (is_of_no_use(g)) {
+			iomemgrant_grant_look_after();
+			return;
+		}
+	}
 }
+
+const struct bar_events iomemgrant_grant_bar_events = {
+	.lost = lose,
+	.changed = note_changes,
+	.settle_soon = iomemgrant_grant_retry_soon,
+	.looked = look_for_useless,
+};
 
 /* The first grant after *@id that @wanted picks, for walks that drop the lock between two. */
 static struct grant *next_grant(u64 id, bool (*wanted)(const struct grant *g))
@@ -83,7 +95,7 @@ static bool is_to_be_told(const struct grant *g)
 	return g->lost_reason && !g->told;
 }
 
-/* Calls @act without the lock for each grant that @wanted picks, and @done with it if that is true. */
+/* Calls @act, without the lock, for each grant that @wanted picks, then @done if that was true. */
 static void each_grant(bool (*wanted)(const struct grant *g),
 		       bool (*act)(const struct lost_grant *lost), void (*done)(struct grant *g))
 {

@@ -16,6 +16,8 @@
 #include <xen/page.h>
 
 #include "iomemgrant.h"
+#include "grant.h"
+#include "outside.h"
 
 static void grant_release(struct device *dev)
 {
@@ -126,7 +128,7 @@ static int take_refs(struct grant *g)
 /* From here on the guest may map: each entry is live once its flags are written. */
 static void fill_refs(struct grant *g)
 {
-	unsigned long pfn = PHYS_PFN(g->pages.start);
+	unsigned long pfn = PHYS_PFN(g->use.pages.start);
 	u32 i;
 
 	for (i = 0; i < g->nr_refs; i++)
@@ -141,11 +143,9 @@ static int grant_install(struct grant *g, const struct iomemgrant_grant *rq,
 {
 	int rc;
 
-	rc = iomemgrant_bar_get(pdev, rq, &g->hold);
+	rc = iomemgrant_bar_get(pdev, rq, &g->use, &g->hold);
 	if (rc)
 		return rc;
-	g->pages.start = g->hold->window.start + rq->offset;
-	g->pages.length = rq->length;
 	rc = iomemgrant_grant_check_overlap(g) ?: iomemgrant_grant_label_check(g, g->label);
 	if (rc)
 		goto put;
@@ -168,7 +168,7 @@ static int grant_install(struct grant *g, const struct iomemgrant_grant *rq,
 	iomemgrant_grant_register(g);
 	return 0;
 put:
-	iomemgrant_bar_put(g->hold, g->pages, true);
+	iomemgrant_bar_put(g->hold, &g->use, true);
 	g->hold = NULL;
 	return rc;
 }

@@ -6,6 +6,7 @@
 #include <linux/poll.h>
 
 #include "iomemgrant.h"
+#include "grant.h"
 
 static u64 generation;			/* iomemgrant_grants_lock; read without */
 static DECLARE_WAIT_QUEUE_HEAD(generation_wait);

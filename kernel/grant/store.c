@@ -4,9 +4,9 @@
  *
  * A request of the kernel waits without limit, and no signal ends the wait: with
  * an xenstored that hangs, the thread which asks hangs as well.  So no thread of
- * user space asks.  All requests of the granting half run on iomemgrant_store_wq, whose workers
- * do not freeze either, because one that waits for xenstored would keep dom0 from
- * suspending.
+ * user space asks.  All requests of the granting half run on iomemgrant_store_wq, whose
+ * workers do not freeze either, because one that waits for xenstored would keep dom0
+ * from suspending.
  *
  * The module's text must stay while such a worker waits.  Each request therefore
  * holds the module, and removing the module is refused meanwhile instead of
@@ -20,6 +20,7 @@
 #include <xen/xenbus.h>
 
 #include "iomemgrant.h"
+#include "outside.h"
 
 #define DEADLINE	(5 * HZ)
 /* Workers that may wait for xenstored at once; further requests queue behind them. */
@@ -29,13 +30,11 @@
 struct workqueue_struct *iomemgrant_store_wq;
 static bool ready;			/* set once, by the notifier */
 
-/* xenstored can be asked: it has been started, or is expected to be. */
 bool iomemgrant_store_ready(void)
 {
 	return READ_ONCE(ready);
 }
 
-/* A worker calls this.  -ENOENT: XenStore knows no such domain. */
 int iomemgrant_store_read_uuid(domid_t domid, uuid_t *uuid)
 {
 	unsigned int len;
@@ -78,11 +77,6 @@ static void answer(struct work_struct *work)
 	module_put(THIS_MODULE);
 }
 
-/*
- * The UUID of @domid, or zeros when XenStore has none or has not been started.
- * Sleeps for five seconds at most, and until a signal.  -ETIMEDOUT: xenstored does
- * not answer; -ERESTARTSYS; -ENOMEM.
- */
 int iomemgrant_store_ask_uuid(domid_t domid, uuid_t *uuid)
 {
 	struct question *q;
@@ -136,7 +130,7 @@ int iomemgrant_store_init(void)
 	return rc;
 }
 
-/* Runs what is queued to its end: its last act may be to drop the module. */
+/* Queued work runs to its end: its last act may be to drop the module. */
 void iomemgrant_store_exit(void)
 {
 	unregister_xenstore_notifier(&store_nb);

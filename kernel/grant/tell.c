@@ -20,6 +20,8 @@
 #include <xen/xenbus.h>
 
 #include "iomemgrant.h"
+#include "decode.h"
+#include "outside.h"
 
 #define TRIES 20
 
