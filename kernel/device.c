@@ -14,6 +14,7 @@
 #include "grant/grant.h"
 #include "grant/outside.h"
 #include "iomemgrant.h"
+#include "map/map.h"
 
 /* One open file; its address is the owner of the grants and mappings it makes. */
 struct iomemgrant_file {
@@ -246,7 +247,7 @@ static int iomemgrant_open(struct inode *inode, struct file *filp)
 		return -ENOMEM;
 	file->seen = iomemgrant_grant_generation();
 	filp->private_data = file;
-	filp->f_mapping = iomemgrant_node_mapping();
+	filp->f_mapping = iomemgrant_space_mapping();
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "grant/grant.h"
 #include "grant/outside.h"
 #include "iomemgrant.h"
+#include "map/map.h"
 
 unsigned int iomemgrant_max_pages = 1024;
 unsigned int iomemgrant_max_refs = 8192;
@@ -15,7 +16,7 @@ unsigned int iomemgrant_headroom = 8;
 struct workqueue_struct *iomemgrant_wq;
 DEFINE_MUTEX(iomemgrant_grants_lock);
 
-/* A mapping's place in the address space of frontend/node.c is 4 GiB: 2^20 pages. */
+/* A mapping's place in the address space of map/space.c is 4 GiB: 2^20 pages. */
 #define MAX_PAGES_LIMIT (1U << 18)
 
 static int set_max_pages(const char *text, const struct kernel_param *kp)
@@ -76,9 +77,12 @@ static int __init iomemgrant_init(void)
 	rc = class_register(&iomemgrant_class);
 	if (rc)
 		goto destroy_wq;
-	rc = iomemgrant_node_init();
+	rc = iomemgrant_space_init();
 	if (rc)
 		goto unregister_class;
+	rc = iomemgrant_node_init();
+	if (rc)
+		goto exit_space;
 	rc = init_granting();
 	if (rc)
 		goto exit_node;
@@ -99,6 +103,8 @@ exit_grant:
 	exit_granting();
 exit_node:
 	iomemgrant_node_exit();
+exit_space:
+	iomemgrant_space_exit();
 unregister_class:
 	class_unregister(&iomemgrant_class);
 destroy_wq:
@@ -114,6 +120,7 @@ static void __exit iomemgrant_exit(void)
 	iomemgrant_map_exit();
 	iomemgrant_map_pm_exit();
 	iomemgrant_node_exit();
+	iomemgrant_space_exit();
 	class_unregister(&iomemgrant_class);
 	/* Runs what is queued to its end: its last act may be to drop the module. */
 	destroy_workqueue(iomemgrant_wq);

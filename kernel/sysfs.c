@@ -13,6 +13,7 @@
 #include "compat.h"
 #include "grant/grant.h"
 #include "iomemgrant.h"
+#include "map/map.h"
 
 #define GRANT_ATTR(name, mode, format, ...)						\
 static ssize_t grant_##name##_show(struct device *dev, struct device_attribute *attr,	\

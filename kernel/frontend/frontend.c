@@ -29,7 +29,9 @@
 
 #include <xen/xenbus.h>
 
+#include "decode.h"
 #include "iomemgrant.h"
+#include "map/map.h"
 
 #define CLOSE_RETRY	(HZ / 10)
 #define ERROR_TEXT_MAX	200

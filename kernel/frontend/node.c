@@ -2,40 +2,18 @@
 /*
  * /dev/xen/iomem/<id>: one character device per mapping that the frontend made.
  *
- * All of them, and the mmap()s of /dev/xen/iomemgrant, share one address space of
- * an inode that belongs to this module: revoking finds the page table entries of a
- * process through it, even when the node that the process opened is gone.  Each mapping
- * has 4 GiB of that address space; a node shows its own from offset 0 on.
- *
  * There is no read() and no write(): the kernel answers EINVAL.  poll() reports
  * EPOLLHUP once the pages are gone.
  */
+#include <linux/cdev.h>
 #include <linux/fs.h>
 #include <linux/module.h>
-#include <linux/mount.h>
 #include <linux/poll.h>
-#include <linux/pseudo_fs.h>
 
 #include "iomemgrant.h"
+#include "map/map.h"
 
-#define NODE_FS_MAGIC 0x696f6d67	/* "iomg" */
-
-static dev_t node_first;
 static struct cdev node_cdev;
-static struct vfsmount *node_mount;
-static int node_mount_count;
-static struct inode *node_inode;
-
-struct address_space *iomemgrant_node_mapping(void)
-{
-	return node_inode->i_mapping;
-}
-
-/* The device number of a mapping whose dev.devt has only its minor so far. */
-dev_t iomemgrant_node_devt(const struct iomem_map *map)
-{
-	return MKDEV(MAJOR(node_first), MINOR(map->dev.devt));
-}
 
 static int node_open(struct inode *inode, struct file *filp)
 {
@@ -46,7 +24,7 @@ static int node_open(struct inode *inode, struct file *filp)
 	/* It may be revoked right now: then mmap() fails, or the first touch. */
 	atomic_inc(&map->users);
 	filp->private_data = map;
-	filp->f_mapping = iomemgrant_node_mapping();
+	filp->f_mapping = iomemgrant_space_mapping();
 	return 0;
 }
 
@@ -82,56 +60,14 @@ static const struct file_operations node_fops = {
 	.poll = node_poll,
 };
 
-static int node_fs_init_context(struct fs_context *fc)
-{
-	return init_pseudo(fc, NODE_FS_MAGIC) ? 0 : -ENOMEM;
-}
-
-/* No owner: the mount lives until iomemgrant_node_exit() and would pin the module for ever. */
-static struct file_system_type node_fs = {
-	.name = "xen_iomemgrant",
-	.init_fs_context = node_fs_init_context,
-	.kill_sb = kill_anon_super,
-};
-
-static int node_make_inode(void)
-{
-	int rc = simple_pin_fs(&node_fs, &node_mount, &node_mount_count);
-
-	if (rc)
-		return rc;
-	node_inode = alloc_anon_inode(node_mount->mnt_sb);
-	if (!IS_ERR(node_inode))
-		return 0;
-	simple_release_fs(&node_mount, &node_mount_count);
-	return PTR_ERR(node_inode);
-}
-
 int iomemgrant_node_init(void)
 {
-	int rc = node_make_inode();
-
-	if (rc)
-		return rc;
-	rc = alloc_chrdev_region(&node_first, 0, NODE_MINORS, "xen-iomem");
-	if (rc)
-		goto put_inode;
 	cdev_init(&node_cdev, &node_fops);
 	node_cdev.owner = THIS_MODULE;
-	rc = cdev_add(&node_cdev, node_first, NODE_MINORS);
-	if (!rc)
-		return 0;
-	unregister_chrdev_region(node_first, NODE_MINORS);
-put_inode:
-	iput(node_inode);
-	simple_release_fs(&node_mount, &node_mount_count);
-	return rc;
+	return cdev_add(&node_cdev, iomemgrant_space_devt(0), SPACE_MINORS);
 }
 
 void iomemgrant_node_exit(void)
 {
 	cdev_del(&node_cdev);
-	unregister_chrdev_region(node_first, NODE_MINORS);
-	iput(node_inode);
-	simple_release_fs(&node_mount, &node_mount_count);
 }

@@ -7,7 +7,10 @@
 
 #include <xen/xenbus.h>
 
+#include "decode.h"
 #include "iomemgrant.h"
+#include "map/map.h"
+#include "range.h"
 
 /* A value of at most @max bytes without NUL in it; the caller frees it. */
 static char *read_value(const char *dir, const char *key, unsigned int max)

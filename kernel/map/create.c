@@ -28,41 +28,7 @@
 #include <linux/slab.h>
 
 #include "iomemgrant.h"
-
-static atomic_t zombies = ATOMIC_INIT(0);
-
-/*
- * Offset 0 of this mapping in the address space that all of them share.  The id is not
- * used again before the last VMA is gone.
- */
-u64 iomemgrant_map_base(const struct iomem_map *map)
-{
-	return (u64)map->id << 32;
-}
-
-u64 iomemgrant_map_gfn(const struct iomem_map *map)
-{
-	return iomemgrant_probe_translated() ? PHYS_PFN(map->window.start) : 0;
-}
-
-void iomemgrant_map_set_state(struct iomem_map *map, enum map_state state)
-{
-	lockdep_assert_held_write(&map->lock);
-	if (map->state == state)
-		return;
-	if (state == MAP_ZOMBIE)
-		atomic_inc(&zombies);
-	else if (map->state == MAP_ZOMBIE)
-		atomic_dec(&zombies);
-	WRITE_ONCE(map->state, state);
-	wake_up_interruptible(&map->changed);
-}
-
-/* Any context. */
-unsigned int iomemgrant_map_zombies(void)
-{
-	return atomic_read(&zombies);
-}
+#include "inside.h"
 
 static void map_release(struct device *dev)
 {
@@ -115,10 +81,6 @@ static struct iomem_map *map_alloc(const struct map_request *rq)
 	return map;
 }
 
-/*
- * Takes over request->refs in any case.  The caller gets a reference of the mapping
- * and gives it up with iomemgrant_map_retire() or put_device(); the list holds another.
- */
 struct iomem_map *iomemgrant_map_create(struct map_request *rq)
 {
 	struct iomem_map *map = map_alloc(rq);
@@ -151,67 +113,4 @@ struct iomem_map *iomemgrant_map_create(struct map_request *rq)
 	iomemgrant_map_forget_notify(map);
 	iomemgrant_map_retire(map);
 	return ERR_PTR(rc);
-}
-
-/* After this the work is not queued by the mapping any more. */
-void iomemgrant_map_forget_notify(struct iomem_map *map)
-{
-	down_write(&map->lock);
-	map->notify = NULL;
-	up_write(&map->lock);
-}
-
-void iomemgrant_map_notify(struct iomem_map *map)
-{
-	lockdep_assert_held_write(&map->lock);
-	if (map->notify)
-		mod_delayed_work(iomemgrant_wq, map->notify, 0);
-}
-
-/* No fault is running and none can start: map->lock is held for write. */
-void iomemgrant_map_zap(struct iomem_map *map)
-{
-	unmap_mapping_range(iomemgrant_node_mapping(), iomemgrant_map_base(map),
-				    (loff_t)map->nr << PAGE_SHIFT, 1);
-}
-
-/* 0: every reference is given back; -EBUSY: Xen still counts entries. */
-int iomemgrant_map_revoke(struct iomem_map *map)
-{
-	int rc = 0;
-
-	down_write(&map->lock);
-	switch (map->state) {
-	case MAP_MAPPED:
-	case MAP_FROZEN:
-		iomemgrant_map_set_state(map, MAP_ZOMBIE);
-		iomemgrant_map_zap(map);
-		iomemgrant_map_kernel_lose(map);
-		fallthrough;
-	case MAP_ZOMBIE:
-		if (iomemgrant_map_unmap_refs_patiently(map, 5))
-			iomemgrant_map_set_state(map, MAP_REVOKED);
-		else
-			rc = -EBUSY;
-		break;
-	case MAP_REVOKED:
-	case MAP_STALE:
-		break;
-	}
-	up_write(&map->lock);
-	return rc;
-}
-
-/* This guest was restored: nothing Xen told us before is true any more. */
-void iomemgrant_map_stale(struct iomem_map *map)
-{
-	down_write(&map->lock);
-	if (map->state != MAP_STALE) {
-		iomemgrant_map_zap(map);
-		iomemgrant_map_kernel_lose(map);
-		iomemgrant_map_forget_refs(map);
-		iomemgrant_map_set_state(map, MAP_STALE);
-		iomemgrant_map_notify(map);
-	}
-	up_write(&map->lock);
 }

@@ -14,6 +14,7 @@
 #include <asm/processor.h>
 
 #include "iomemgrant.h"
+#include "inside.h"
 
 #define WINDOW_LOWEST	(4ULL << 30)
 #define WINDOW_HIGHEST	((1ULL << 44) - 1)

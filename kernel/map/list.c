@@ -9,6 +9,7 @@
 #include <linux/xarray.h>
 
 #include "iomemgrant.h"
+#include "inside.h"
 
 #define RETRY_FIRST	(HZ / 20)
 #define RETRY_LAST	(2 * HZ)
@@ -37,7 +38,6 @@ static int take_number(struct xarray *taken, u32 *number, struct xa_limit limit,
 	return rc == -EBUSY ? -ENOSPC : min(rc, 0);
 }
 
-/* Frees the number of a mapping without a VMA.  Any context that may sleep. */
 void iomemgrant_map_free_id(u32 id)
 {
 	xa_erase(&map_ids, id);
@@ -70,13 +70,11 @@ static int map_add(struct iomem_map *map)
 		return rc;
 	rc = dev_set_name(&map->dev, "map%u", map->id);
 	if (!rc && map->devid >= 0)
-		rc = take_number(&map_minors, &minor, XA_LIMIT(0, NODE_MINORS - 1), &next_minor);
+		rc = take_number(&map_minors, &minor, XA_LIMIT(0, SPACE_MINORS - 1), &next_minor);
 	if (rc)
 		return rc;
-	if (map->devid >= 0) {
-		map->dev.devt = MKDEV(0, minor);	/* iomemgrant_node_devt() knows the major */
-		map->dev.devt = iomemgrant_node_devt(map);
-	}
+	if (map->devid >= 0)
+		map->dev.devt = iomemgrant_space_devt(minor);
 	get_device(&map->dev);
 	spin_lock(&find_lock);
 	list_add_tail(&map->node, &maps);
@@ -128,10 +126,6 @@ static void retry_soon(void)
 	mod_delayed_work(iomemgrant_wq, &retry, retry_delay);
 }
 
-/*
- * Revokes the mapping and gives up the caller's reference.  -EBUSY: Xen still counts
- * entries, and the references are given back later.
- */
 int iomemgrant_map_retire(struct iomem_map *map)
 {
 	int rc = iomemgrant_map_revoke(map);
@@ -147,7 +141,7 @@ int iomemgrant_map_retire(struct iomem_map *map)
 			/* Its node's name may be needed before Xen is done. */
 			if (map->devid >= 0)
 				map_hide(map);
-			/* It fails while the module is unloaded: iomemgrant_map_exit() waits then. */
+			/* It fails during an unload: iomemgrant_map_exit() waits then. */
 			map->pins_module = try_module_get(THIS_MODULE);
 			retry_soon();
 		} else {
@@ -226,7 +220,6 @@ static struct iomem_map *map_by_devid(u64 devid, bool retired)
 	return NULL;
 }
 
-/* A mapping of this file; the caller puts the device. */
 struct iomem_map *iomemgrant_map_find(u32 id, const void *owner)
 {
 	struct iomem_map *map;
@@ -257,7 +250,6 @@ struct iomem_map *iomemgrant_map_find_minor(unsigned int minor)
 	return found;
 }
 
-/* The caller puts the device. */
 struct iomem_map *iomemgrant_map_find_devid(u64 devid)
 {
 	struct iomem_map *map;
@@ -270,7 +262,6 @@ struct iomem_map *iomemgrant_map_find_devid(u64 devid)
 	return map;
 }
 
-/* Xen still counts entries of a mapping that the frontend gave up. */
 bool iomemgrant_map_devid_lingers(u64 devid)
 {
 	bool lingers;
@@ -325,9 +316,9 @@ void iomemgrant_map_retire_owner(const void *owner)
 }
 
 /*
- * Every mapping is retired: files hold the module, and iomemgrant_frontend_exit() has let go of
- * its own.  A page that Xen does not take back even now stays mapped until this guest
- * ends.
+ * Every mapping is retired: files hold the module, and iomemgrant_frontend_exit() has let
+ * go of its own.  A page that Xen does not take back even now stays mapped until this
+ * guest ends.
  */
 void iomemgrant_map_exit(void)
 {

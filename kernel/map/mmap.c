@@ -6,7 +6,9 @@
 #include <linux/mm.h>
 #include <linux/security.h>
 
+#include "compat.h"
 #include "iomemgrant.h"
+#include "inside.h"
 
 static vm_fault_t map_fault(struct vm_fault *vmf)
 {
@@ -61,8 +63,8 @@ static const struct vm_operations_struct map_vm_ops = {
 };
 
 /*
- * @first is the page of the mapping at the start of @vma.  Nothing is entered now:
- * faults do, so that a revoked page can come back after a cancelled suspend.
+ * Nothing is entered now: faults do, so that a revoked page can come back after a cancelled
+ * suspend.
  */
 int iomemgrant_map_mmap(struct iomem_map *map, struct vm_area_struct *vma, unsigned long first)
 {

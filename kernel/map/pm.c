@@ -14,7 +14,9 @@
  */
 #include <linux/device.h>
 
+#include "compat.h"
 #include "iomemgrant.h"
+#include "inside.h"
 
 static int map_freeze(struct device *dev)
 {

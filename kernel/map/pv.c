@@ -16,6 +16,7 @@
 #include <xen/xen-ops.h>
 
 #include "iomemgrant.h"
+#include "inside.h"
 
 static int pv_prepare(struct iomem_map *map)
 {

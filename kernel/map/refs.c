@@ -8,18 +8,11 @@
 #include <asm/xen/hypercall.h>
 #include <xen/interface/grant_table.h>
 
+#include "compat.h"
 #include "iomemgrant.h"
+#include "inside.h"
 
 #define BATCH 64
-
-const struct map_kind *iomemgrant_map_kind(void)
-{
-#ifdef CONFIG_XEN_PV
-	if (!iomemgrant_probe_translated())
-		return &iomemgrant_map_kind_pv;
-#endif
-	return &iomemgrant_map_kind_hvm;
-}
 
 static int status_to_errno(int status)
 {
@@ -149,10 +142,6 @@ void iomemgrant_map_forget_refs(struct iomem_map *map)
 	iomemgrant_map_kind()->release(map);
 }
 
-/*
- * Maps all references, or none.  After a failure the state is MAP_REVOKED, or
- * MAP_ZOMBIE when some could not even be given back.
- */
 int iomemgrant_map_fill(struct iomem_map *map)
 {
 	int rc = iomemgrant_probe_iomem_map() ? 0 : -EOPNOTSUPP;
