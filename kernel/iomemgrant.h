@@ -21,7 +21,6 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
-#include <linux/uuid.h>
 #include <linux/workqueue.h>
 
 #include <xen/interface/grant_table.h>
@@ -61,39 +60,5 @@ bool iomemgrant_probe_domain_exists(domid_t domid);
 bool iomemgrant_probe_domain_dying(domid_t domid);
 /* Grant frames of this domain: now, and at most.  -EIO: Xen does not tell. */
 int iomemgrant_probe_gnttab_size(u32 *frames, u32 *max_frames);
-
-struct map_request;
-
-/* ---------------------------------------------------------- frontend/node.c */
-
-int iomemgrant_node_init(void);
-void iomemgrant_node_exit(void);
-
-/* --------------------------------------------------------- frontend/publication.c */
-
-struct xenbus_device;
-
-/*
- * Reads and checks what @dev's backend publishes for device @id.  @label has room for
- * DECODE_LABEL_MAX + 1 bytes.  On success @request->refs is the caller's; on
- * failure nothing is allocated and *@what says which part was wrong.
- */
-int iomemgrant_publication_read(const struct xenbus_device *dev, u64 id,
-				struct map_request *request, char *label, uuid_t *uuid,
-				const char **what);
-
-/* ------------------------------------------------------ frontend/frontend.c */
-
-int iomemgrant_frontend_init(void);
-void iomemgrant_frontend_exit(void);
-
-/* ------------------------------------------------------- frontend/waiting.c */
-
-/* In `error` of a publication that waits; the granter's command knows its first two words. */
-#define WAITING_ERROR "ENOSPC watches: xenstored lets this guest have no more watches"
-
-void iomemgrant_waiting_begin(const struct xenbus_device *dev);
-void iomemgrant_waiting_retry(void);
-void iomemgrant_waiting_exit(void);
 
 #endif /* IOMEMGRANT_H */

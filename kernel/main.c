@@ -5,6 +5,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 
+#include "frontend/frontend.h"
 #include "grant/grant.h"
 #include "grant/outside.h"
 #include "iomemgrant.h"

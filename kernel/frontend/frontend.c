@@ -14,15 +14,12 @@
  * trying.  When the directory goes, or the driver is unbound, map/list.c goes on with
  * the rest of the mapping; nothing is mapped under the same number until that is done.
  *
- * frontend/publication.c reads what is published and trusts none of it.  Several nodes are
- * written in a transaction, which first looks whether the directory still exists: the granter may
- * remove it at any moment.
+ * frontend/publication.c reads what is published and trusts none of it.
  *
  * Locks.  fe->lock serializes the watch (otherend_changed), the work, removal and
- * the reboot notifier; it is taken before those of map/create.c.  frontends_lock guards the
- * list and is taken first.
+ * the reboot notifier; it is taken before those of map/create.c.  frontends_lock guards
+ * the list and is taken first.
  */
-#include <linux/errno.h>
 #include <linux/module.h>
 #include <linux/reboot.h>
 #include <linux/slab.h>
@@ -30,11 +27,11 @@
 #include <xen/xenbus.h>
 
 #include "decode.h"
+#include "frontend.h"
 #include "iomemgrant.h"
 #include "map/map.h"
 
 #define CLOSE_RETRY	(HZ / 10)
-#define ERROR_TEXT_MAX	200
 
 struct frontend {
 	struct list_head node;		/* frontends_lock */
@@ -50,106 +47,9 @@ struct frontend {
 static DEFINE_MUTEX(frontends_lock);
 static LIST_HEAD(frontends);		/* frontends_lock */
 
-/* --------------------------------------------------------------------- writing */
-
-static const char *errno_name(int err)
-{
-	switch (err) {
-	case -EACCES:		return "EACCES";
-	case -EADDRINUSE:	return "EADDRINUSE";
-	case -EADDRNOTAVAIL:	return "EADDRNOTAVAIL";
-	case -EAGAIN:		return "EAGAIN";
-	case -EBUSY:		return "EBUSY";
-	case -EFBIG:		return "EFBIG";
-	case -EINVAL:		return "EINVAL";
-	case -ENOENT:		return "ENOENT";
-	case -ENOMEM:		return "ENOMEM";
-	case -ENOSPC:		return "ENOSPC";
-	case -EOPNOTSUPP:	return "EOPNOTSUPP";
-	case -EPROTO:		return "EPROTO";
-	case -ERANGE:		return "ERANGE";
-	case -ESRCH:		return "ESRCH";
-	default:		return "EIO";
-	}
-}
-
-/* One node of our directory. */
-struct fe_node {
-	const char *key;
-	const char *value;
-};
-
-/* Writes the nodes, the last of which has no key, into our directory if that still exists. */
-static int fe_write(struct frontend *fe, const struct fe_node *nodes)
-{
-	const char *dir = fe->dev->nodename;
-	struct xenbus_transaction xbt;
-	const struct fe_node *n;
-	int rc, tries;
-
-	for (tries = 0; tries < 50; tries++) {
-		rc = xenbus_transaction_start(&xbt);
-		if (rc)
-			return rc;
-		rc = xenbus_exists(xbt, dir, "state") ? 0 : -ENOENT;
-		for (n = nodes; !rc && n->key; n++)
-			rc = xenbus_write(xbt, dir, n->key, n->value);
-		if (rc) {
-			xenbus_transaction_end(xbt, 1);
-			return rc;
-		}
-		rc = xenbus_transaction_end(xbt, 0);
-		if (rc != -EAGAIN)
-			return rc;
-	}
-	return rc;
-}
+/* --------------------------------------------------------------- state changes */
 
 static const struct fe_node no_pages[] = { { "mapped-pages", "0" }, {} };
-
-/*
- * Tells the granter our state and how many pages are mapped.  This is one transaction
- * with all of it, where xenbus_switch_state() would need one of its own.  The granter
- * that has withdrawn the publication does not wait for it.
- */
-static void fe_switch(struct frontend *fe, enum xenbus_state state, u32 nr)
-{
-	char pages[12], number[4];
-	const struct fe_node nodes[] = {
-		{ "mapped-pages", pages },
-		{ "state", number },
-		{ nr ? "protocol" : NULL, "1" },
-		{}
-	};
-
-	snprintf(pages, sizeof(pages), "%u", nr);
-	snprintf(number, sizeof(number), "%d", state);
-	if (!fe_write(fe, nodes))
-		fe->dev->state = state;
-}
-
-/*
- * Tells the granter that nothing is mapped.  This is the one write that each of many
- * revoked grants costs, so it is a plain one.  xenstored refuses it once the granter has
- * removed the directory, since a guest can make none in `device`.
- */
-static void fe_write_closed(struct frontend *fe)
-{
-	if (!xenbus_printf(XBT_NIL, fe->dev->nodename, "state", "%d", XenbusStateClosed))
-		fe->dev->state = XenbusStateClosed;
-}
-
-static void fe_write_error(struct frontend *fe, int err, const char *what)
-{
-	char text[ERROR_TEXT_MAX];
-	const struct fe_node nodes[] = { { "error", text }, {} };
-
-	snprintf(text, sizeof(text), "%s %s", errno_name(err), what);
-	dev_warn(&fe->dev->dev, "not mapped: %s\n", text);
-	(void)fe_write(fe, nodes);
-}
-
-/* --------------------------------------------------------------- state changes */
 
 /* Gives up a mapping in any state.  Returns -EBUSY while Xen has not taken it back. */
 static int fe_drop_map(struct frontend *fe)
@@ -175,12 +75,12 @@ static void fe_close(struct frontend *fe)
 		fe_drop_map(fe);
 	fe->closing = false;
 	if (fe->dev->state != XenbusStateClosed)
-		fe_write_closed(fe);
+		iomemgrant_write_closed(fe->dev);
 }
 
 static void fe_fail(struct frontend *fe, int err, const char *what)
 {
-	fe_write_error(fe, err, what);
+	iomemgrant_write_error(fe->dev, err, what);
 	fe->failed = true;
 	fe_close(fe);
 }
@@ -223,7 +123,7 @@ static void fe_connect(struct frontend *fe)
 	}
 	/* Of a publication before this one.  Mostly there is none. */
 	(void)xenbus_rm(XBT_NIL, fe->dev->nodename, "error");
-	fe_switch(fe, XenbusStateConnected, fe->map->nr);
+	iomemgrant_write_state(fe->dev, XenbusStateConnected, fe->map->nr);
 }
 
 static void fe_otherend_changed(struct xenbus_device *dev, enum xenbus_state state)
@@ -244,7 +144,8 @@ static bool fe_is_published(const struct frontend *fe)
 {
 	const char *dir = fe->dev->otherend;
 
-	return dir && xenbus_read_unsigned(dir, "state", XenbusStateUnknown) == XenbusStateConnected;
+	return dir &&
+	       xenbus_read_unsigned(dir, "state", XenbusStateUnknown) == XenbusStateConnected;
 }
 
 /* The mapping changed by itself, could not be given back, or could not be made before. */
@@ -259,7 +160,7 @@ static void fe_work(struct work_struct *work)
 		switch (READ_ONCE(fe->map->state)) {
 		case MAP_STALE:
 			fe_drop_map(fe);
-			(void)fe_write(fe, no_pages);
+			(void)iomemgrant_write_nodes(fe->dev, no_pages);
 			break;
 		case MAP_REVOKED:
 		case MAP_ZOMBIE:
@@ -309,7 +210,7 @@ static void fe_wait_for_watch(struct frontend *fe)
 	static const struct fe_node nodes[] = { { "error", WAITING_ERROR }, { "state", "1" }, {} };
 
 	dev_warn(&fe->dev->dev, "not mapped: %s\n", WAITING_ERROR);
-	if (!fe_write(fe, nodes))
+	if (!iomemgrant_write_nodes(fe->dev, nodes))
 		iomemgrant_waiting_begin(fe->dev);
 }
 
@@ -333,7 +234,7 @@ static void fe_remove(struct xenbus_device *dev)
 	mutex_unlock(&fe->lock);
 	cancel_delayed_work_sync(&fe->work);
 	if (given_back)
-		fe_switch(fe, XenbusStateInitialising, 0);
+		iomemgrant_write_state(fe->dev, XenbusStateInitialising, 0);
 	if (dev->dev.links.status == DL_DEV_PROBING)
 		fe_wait_for_watch(fe);
 	else

@@ -10,6 +10,7 @@
 #include <linux/module.h>
 #include <linux/poll.h>
 
+#include "frontend.h"
 #include "iomemgrant.h"
 #include "map/map.h"
 

@@ -8,6 +8,7 @@
 #include <xen/xenbus.h>
 
 #include "decode.h"
+#include "frontend.h"
 #include "iomemgrant.h"
 #include "map/map.h"
 #include "range.h"

@@ -16,6 +16,7 @@
 
 #include <xen/xenbus.h>
 
+#include "frontend.h"
 #include "iomemgrant.h"
 
 #define RETRY_PERIOD	(20 * HZ)
@@ -83,21 +84,19 @@ static void retry_work(struct work_struct *work)
 		queue_delayed_work(iomemgrant_wq, &retry, RETRY_PERIOD);
 }
 
-/* WAITING_ERROR is written, and the driver is being taken from @dev. */
 void iomemgrant_waiting_begin(const struct xenbus_device *dev)
 {
 	driver = dev->dev.driver;
 	queue_delayed_work(iomemgrant_wq, &retry, RETRY_PERIOD);
 }
 
-/* A watch became free.  The work that runs right now may miss it and comes back in time. */
+/* The work that runs right now may miss it and comes back in time. */
 void iomemgrant_waiting_retry(void)
 {
 	if (delayed_work_pending(&retry))
 		mod_delayed_work(iomemgrant_wq, &retry, RETRY_SOON);
 }
 
-/* The driver is unregistered: no device is bound any more. */
 void iomemgrant_waiting_exit(void)
 {
 	cancel_delayed_work_sync(&retry);
