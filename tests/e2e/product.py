@@ -10,8 +10,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "schema"))
 import schemas  # noqa: E402
 
-SCHEMA = re.compile(r"xen-iomemgrant/[a-z]+/1")
-
 
 def wait_until(true, limit):
     """Until `true()` is; what is wanted here makes no event that could be waited for."""
@@ -19,6 +17,28 @@ def wait_until(true, limit):
     while not true():
         assert time.monotonic() < deadline, f"not within {limit} s"
         time.sleep(0.2)
+
+
+def answer(result):
+    """The document that a program printed, which is as its schema says."""
+    document = json.loads(result.out)
+    schemas.validate(document)
+    assert document["ok"] is (result.rc == 0), result.text
+    return document
+
+
+def checks(result):
+    """The checks that a doctor printed as JSON, by name; its exit status says whether one of them is a problem."""
+    document = answer(result)
+    assert result.rc == (0 if document["ok"] else 9), result.text
+    found = {check["name"]: check for check in document["checks"]}
+    assert document["ok"] is all(check["ok"] for check in found.values()), found
+    return found
+
+
+def problems(result):
+    """Those of its checks that found a problem."""
+    return {name: check for name, check in checks(result).items() if check["verdict"] == "problem"}
 
 
 class Refusal:
@@ -46,10 +66,7 @@ class Granter:
         return self.bench.dom0(f"xen-iomemgrant {arguments}", timeout)
 
     def json(self, arguments):
-        document = json.loads(self.run(f"--json {arguments}").check().out)
-        schemas.validate(document)
-        assert SCHEMA.fullmatch(document["schema"]) and document["ok"] is True
-        return document
+        return answer(self.run(f"--json {arguments}").check())
 
     def grant(self, guest, region, options=""):
         """Grant and return the grant's entry of the JSON answer; a busy machine needs more than 10 s to map."""
@@ -101,8 +118,11 @@ class Agent:
     def write(self, grant, offset, value, width=32):
         self.run(f"write {grant['id']} {offset:#x} {value:#x} --width={width} --yes").check()
 
+    def json(self, arguments):
+        return answer(self.run(f"--json {arguments}").check())
+
     def list(self):
-        return json.loads(self.run("--json list").check().out)["grants"]
+        return self.json("list")["grants"]
 
 
 def node(grant):

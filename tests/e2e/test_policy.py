@@ -6,6 +6,7 @@ import json
 import pytest
 
 import devices
+from product import checks, problems
 
 
 @pytest.fixture(scope="module")
@@ -103,44 +104,34 @@ def test_a_guest_that_can_map_little_is_not_offered_more(bench, granter, unchang
 
 
 def test_doctor_finds_this_machine_healthy_and_each_broken_layer(bench, granter, unchanged):
-    doctor = bench.dom0("xen-iomemgrant --json doctor")
-    document = json.loads(doctor.out)
-    assert doctor.rc == 0 and document["ok"], doctor.text
-    layers = {layer["layer"]: layer for layer in document["layers"]}
+    asked = "xen-iomemgrant --json doctor"
+    layers = checks(bench.dom0(asked).check())
     assert set(layers) == {"domain", "permissions", "lockdown", "xen", "devices", "module", "hypervisor", "xenstore",
                            "grant-table", "grants", "iommu", "policy"}
-    assert layers["xen"]["text"].startswith("version 4.17")
-    assert "pv" in layers["domain"]["text"]
+    assert layers["xen"]["message"].startswith("version 4.17")
+    assert "pv" in layers["domain"]["message"]
 
-    def problems(command):
-        result = bench.dom0(command)
-        found = json.loads(result.out)
-        assert result.rc == (0 if found["ok"] else 9)
-        return {layer["layer"]: layer["code"] for layer in found["layers"] if not layer["ok"] and layer["checked"]}
+    def codes(command):
+        return {name: check["code"] for name, check in problems(bench.dom0(command)).items()}
 
-    asked = "xen-iomemgrant --json doctor"
     hidden = "mv /dev/xen/iomemgrant /dev/away; {}; rc=$?; mv /dev/away /dev/xen/iomemgrant; exit $rc"
-    assert problems(hidden.format(asked)) == {"devices": "no-module"}
+    assert codes(hidden.format(asked)) == {"devices": "no-module"}
     unnamed = "xenstore-rm /local/domain/0/name; {}; rc=$?; xenstore-write /local/domain/0/name Domain-0; exit $rc"
-    assert problems(unnamed.format(asked)) == {"xenstore": "no-xenstore"}
+    assert codes(unnamed.format(asked)) == {"xenstore": "no-xenstore"}
 
 
 @pytest.mark.flavour("stock")
 def test_doctor_names_a_xen_without_the_patch(bench):
-    result = bench.dom0("xen-iomemgrant --json doctor")
-    problems = {layer["layer"]: layer for layer in json.loads(result.out)["layers"] if not layer["ok"]}
-    assert result.rc == 9 and set(problems) == {"hypervisor"}, result.text
-    assert problems["hypervisor"]["text"] == "Xen does not know GNTMAP_iomem_map"
+    found = problems(bench.dom0("xen-iomemgrant --json doctor"))
+    assert set(found) == {"hypervisor"}
+    assert found["hypervisor"]["message"] == "Xen does not know GNTMAP_iomem_map"
 
 
 def test_doctor_in_a_guest(bench, pv, unchanged):
-    result = pv.run("xen-iomemagent --json doctor")
-    assert result.rc == 0 and json.loads(result.out)["ok"], result.text
-    here = pv.run("xen-iomemgrant --json doctor")
-    assert here.rc == 9
-    problems = {layer["layer"]: layer["code"] for layer in json.loads(here.out)["layers"]
-                if not layer["ok"] and layer["checked"]}
-    assert problems == {"domain": "not-dom0"}
+    found = checks(pv.run("xen-iomemagent --json doctor").check())
+    assert found["domain"]["message"] == "guest, pv" and found["xen"]["message"].startswith("version 4.17")
+    here = problems(pv.run("xen-iomemgrant --json doctor"))
+    assert {name: check["code"] for name, check in here.items()} == {"domain": "not-dom0"}
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
+#include "cmd/cli/checkup.h"
 #include "cmd/xen-iomemgrant/commands.h"
 #include "cmd/xen-iomemgrant/doctor/doctor_grants.h"
 #include "lib/check/limits.h"
@@ -17,18 +16,6 @@ namespace iomemgrant
 
 namespace
 {
-
-/// How one layer is.
-struct Probe {
-	std::string layer;
-	bool ok = false;
-	std::string text;
-	std::string remedy;
-	std::string code;   ///< slug of the problem
-	std::string behind; ///< the layer whose problem kept this one from being checked
-
-	bool checked() const { return behind.empty(); }
-};
 
 // The layers, from the bottom up.  Each says what it found, or throws what is wrong with it and
 // what to do.
@@ -66,11 +53,7 @@ std::string probe_devices(Machine& machine)
 std::string probe_module(Machine& machine)
 {
 	const auto info = machine.device().info();
-	if (info.api_version != module_api_version)
-		throw Error(kind::protocol_mismatch,
-			fmt::format("the module has API version {}, this program wants {}",
-				info.api_version, module_api_version),
-			"install the module and the program of one release, and load it again");
+	require_api_version(info);
 	return fmt::format("API version {}, {} grants, {} of {} references, at most {} pages each",
 		info.api_version, info.nr_grants, info.nr_refs, info.max_refs, info.max_pages);
 }
@@ -137,7 +120,7 @@ std::string probe_policy(Machine& machine)
 	return fmt::format("{} rules in {}", policy.nr_rules(), fmt::join(policy.files(), ", "));
 }
 
-/// A layer, and those it stands on: what is wrong with them is not told again as its problem.
+/// A layer, and those it stands on.
 struct Layer {
 	const char* name;
 	std::string (*ask)(Machine&);
@@ -159,96 +142,12 @@ const Layer layers[] = {
 	{"policy", probe_policy, {}},
 };
 
-// Names the layer with the problem that @layer stands on, be it several layers below.
-std::string cause(const Layer& layer, const std::vector<Probe>& below)
-{
-	for (const auto& name : layer.stands_on) {
-		const auto found = std::ranges::find(below, name, &Probe::layer);
-		if (found != below.end() && !found->ok)
-			return found->checked() ? found->layer : found->behind;
-	}
-	return {};
-}
-
-Probe probe(const Layer& layer, const std::vector<Probe>& below, Machine& machine)
-{
-	if (const auto behind = cause(layer, below); !behind.empty())
-		return {layer.name, false, fmt::format("not checked, because of {}", behind), "",
-			"", behind};
-	try {
-		return {layer.name, true, layer.ask(machine), "", "", ""};
-	} catch (const Error& error) {
-		return {layer.name, false, error.what(), error.hint(),
-			std::string(error.kind().slug), ""};
-	}
-}
-
-std::vector<Probe> probe_all(Machine& machine)
-{
-	std::vector<Probe> probes;
-	for (const auto& layer : layers)
-		probes.push_back(probe(layer, probes, machine));
-	return probes;
-}
-
-Json to_json(const Probe& probe)
-{
-	return {
-		{"layer", probe.layer},
-		{"ok", probe.ok},
-		{"checked", probe.checked()},
-		{"text", probe.text},
-		{"remedy", probe.remedy.empty() ? Json(nullptr) : Json(probe.remedy)},
-		{"code", probe.code.empty() ? Json(nullptr) : Json(probe.code)},
-	};
-}
-
-std::string line_of(const Probe& probe, const Output& output)
-{
-	const auto word = probe.ok ? output.paint(Colour::good, "ok     ")
-				   : output.paint(Colour::bad, "problem");
-	auto line = fmt::format("{}  {:<11}  {}", word, probe.layer, probe.text);
-	if (!probe.remedy.empty())
-		line += fmt::format("; remedy: {}", probe.remedy);
-	return line;
-}
-
-// One line for all layers that stand on the same problem.
-std::vector<std::string> lines_of_unchecked(const std::vector<Probe>& probes, const Output& output)
-{
-	std::vector<std::string> lines;
-	for (const auto& problem : probes) {
-		std::vector<std::string> names;
-		for (const auto& probe : probes) {
-			if (probe.behind == problem.layer)
-				names.push_back(probe.layer);
-		}
-		if (!names.empty())
-			lines.push_back(fmt::format("{}  {:<11}  not checked: {}",
-				output.paint(Colour::dim, "-      "), problem.layer,
-				fmt::join(names, ", ")));
-	}
-	return lines;
-}
-
 int run_doctor(Machine& machine, Output& output)
 {
-	const auto probes = probe_all(machine);
-	const bool healthy = std::ranges::all_of(probes, &Probe::ok);
-	auto document = output.document("doctor");
-	document["ok"] = healthy;
-	document["layers"] = Json::array();
-	for (const auto& probe : probes) {
-		document["layers"].push_back(to_json(probe));
-		if (probe.checked() && (!output.quiet() || !probe.ok))
-			output.line(line_of(probe, output));
-	}
-	if (!output.quiet()) {
-		for (const auto& line : lines_of_unchecked(probes, output))
-			output.line(line);
-	}
-	output.print(document);
-	return healthy ? 0 : 9;
+	Checkup checkup;
+	for (const auto& layer : layers)
+		checkup.look(layer.name, layer.stands_on, [&] { return layer.ask(machine); });
+	return checkup.report(output);
 }
 
 } // namespace

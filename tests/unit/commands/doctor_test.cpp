@@ -17,18 +17,23 @@ namespace
 class Doctor : public testing::Test
 {
 protected:
-	/// Layers with a problem, and for each its line without the layer's name.
+	/// Layers with a problem, and for each its lines without the layer's name and indentation.
 	std::map<std::string, std::string> problems()
 	{
 		std::map<std::string, std::string> found;
 		const auto ran = run_on(machine, {"doctor", "-q"});
 		std::istringstream lines(ran.out);
-		std::string line;
+		std::string line, layer;
 		while (std::getline(lines, line)) {
+			if (const auto hint = std::string(22, ' ') + "hint: "; line.starts_with(hint)) {
+				found[layer] += "\n" + line.substr(22);
+				continue;
+			}
 			EXPECT_TRUE(line.starts_with("problem  ")) << line;
 			auto rest = line.substr(9);
 			const auto end = rest.find(' ');
-			found[rest.substr(0, end)] = rest.substr(rest.find_first_not_of(' ', end));
+			layer = rest.substr(0, end);
+			found[layer] = rest.substr(rest.find_first_not_of(' ', end));
 		}
 		EXPECT_EQ(ran.status, found.empty() ? 0 : 9);
 		return found;
@@ -67,16 +72,17 @@ TEST_F(Doctor, json_has_the_same_layers)
 	const auto ran = run_on(machine, {"doctor", "--json"});
 	EXPECT_EQ(ran.status, 9);
 	const auto document = Answer(ran.out);
-	EXPECT_EQ(document["layers"][3], Answer(R"({"layer": "xen", "ok": false, "checked": false,
-			"text": "not checked, because of permissions", "remedy": null, "code": null})"));
+	EXPECT_EQ(document["checks"][3], Answer(R"({"name": "xen", "verdict": "unchecked",
+			"ok": false, "checked": false, "message": "not checked, because of permissions",
+			"remedy": null, "code": null})"));
 	EXPECT_EQ(document["schema"], "xen-iomemgrant/doctor/1");
 	EXPECT_EQ(document["ok"], false);
-	EXPECT_EQ(document["layers"].size(), 12U);
-	EXPECT_EQ(document["layers"][1],
-		Answer(R"({"layer": "permissions", "ok": false, "checked": true,
-			"text": "this user has no CAP_SYS_RAWIO", "remedy": "run as root",
+	EXPECT_EQ(document["checks"].size(), 12U);
+	EXPECT_EQ(document["checks"][1],
+		Answer(R"({"name": "permissions", "verdict": "problem", "ok": false, "checked": true,
+			"message": "this user has no CAP_SYS_RAWIO", "remedy": "run as root",
 			"code": "permission"})"));
-	EXPECT_TRUE(document["layers"][0]["remedy"].is_null());
+	EXPECT_TRUE(document["checks"][0]["remedy"].is_null());
 }
 
 TEST_F(Doctor, not_the_control_domain)
@@ -89,7 +95,7 @@ TEST_F(Doctor, no_privilege)
 {
 	machine.facts.raw_io = false;
 	EXPECT_EQ(problems(),
-		(Problems{{"permissions", "this user has no CAP_SYS_RAWIO; remedy: run as root"}}));
+		(Problems{{"permissions", "this user has no CAP_SYS_RAWIO\nhint: run as root"}}));
 }
 
 TEST_F(Doctor, a_kernel_that_is_locked_down_is_told_with_the_reason)
@@ -98,16 +104,16 @@ TEST_F(Doctor, a_kernel_that_is_locked_down_is_told_with_the_reason)
 	EXPECT_EQ(problems(),
 		(Problems{{"lockdown",
 			"the kernel is locked down (integrity), because Secure Boot is on, and "
-			"grants no device memory; remedy: switch Secure Boot off in the firmware's "
+			"grants no device memory\nhint: switch Secure Boot off in the firmware's "
 			"setup and reboot"}}));
 	machine.facts.lockdown.cause = Lockdown::Cause::command_line;
 	EXPECT_EQ(problems().at("lockdown"),
 		"the kernel is locked down (integrity), by lockdown=integrity on its command line, "
-		"and grants no device memory; remedy: take lockdown=integrity off the kernel's "
+		"and grants no device memory\nhint: take lockdown=integrity off the kernel's "
 		"command line and reboot");
 	machine.facts.lockdown.cause = Lockdown::Cause::unknown;
 	EXPECT_EQ(problems().at("lockdown"),
-		"the kernel is locked down (integrity) and grants no device memory; remedy: reboot "
+		"the kernel is locked down (integrity) and grants no device memory\nhint: reboot "
 		"without Secure Boot and without lockdown= on the kernel's command line");
 }
 
@@ -122,9 +128,11 @@ TEST_F(Doctor, one_cause_is_told_once_and_what_stands_on_it_is_not_checked)
 	const auto ran = run_on(machine, {"doctor"});
 	EXPECT_EQ(ran.status, 9);
 	EXPECT_EQ(ran.out,
-		"problem  domain       this machine does not run under Xen; remedy: install Xen "
+		"problem  domain       this machine does not run under Xen\n"
+		"                      hint: install Xen "
 		"(Debian: apt install xen-system-amd64) and boot with it\n"
-		"problem  permissions  this user has no CAP_SYS_RAWIO; remedy: run as root\n"
+		"problem  permissions  this user has no CAP_SYS_RAWIO\n"
+		"                      hint: run as root\n"
 		"ok       lockdown     the kernel is not locked down\n"
 		"ok       devices      devtmpfs not on /dev, udev does not run\n"
 		"ok       policy       no /etc/xen/iomemgrant.toml: nothing is denied\n"
@@ -138,19 +146,19 @@ TEST_F(Doctor, no_module_no_node_and_another_release)
 		Error(kind::no_module, "/dev/xen/iomemgrant is missing", "modprobe xen_iomemgrant");
 	EXPECT_EQ(problems(),
 		(Problems{{"module",
-			"/dev/xen/iomemgrant is missing; remedy: modprobe xen_iomemgrant"}}));
+			"/dev/xen/iomemgrant is missing\nhint: modprobe xen_iomemgrant"}}));
 	machine.facts.module_node = false;
 	machine.facts.devtmpfs = false;
 	EXPECT_EQ(problems(),
 		(Problems{{"devices",
-			"the module is loaded, but /dev/xen/iomemgrant is missing; remedy: mount "
+			"the module is loaded, but /dev/xen/iomemgrant is missing\nhint: mount "
 			"-t devtmpfs devtmpfs /dev"}}));
 	machine.no_device.reset();
 	machine.facts.module_node = true;
 	machine.grants.facts.api_version = 2;
 	EXPECT_EQ(problems(),
 		(Problems{
-			{"module", "the module has API version 2, this program wants 1; remedy: "
+			{"module", "the module has API version 2, this program wants 1\nhint: "
 				   "install the module and the program of one release, and load it "
 				   "again"}}));
 }
@@ -159,15 +167,15 @@ TEST_F(Doctor, a_xen_without_the_patch_and_one_that_was_told_not_to)
 {
 	machine.grants.facts.hypervisor_support = false;
 	EXPECT_EQ(
-		problems(), (Problems{{"hypervisor", "Xen does not know GNTMAP_iomem_map; remedy: "
+		problems(), (Problems{{"hypervisor", "Xen does not know GNTMAP_iomem_map\nhint: "
 						     "install the patched Xen and reboot"}}));
 	machine.xen.facts.command_line = "console=com1 gnttab=max-ver:2,iomem:off loglvl=all";
 	EXPECT_EQ(problems(),
-		(Problems{{"hypervisor", "Xen was booted with gnttab=iomem:off; remedy: take "
+		(Problems{{"hypervisor", "Xen was booted with gnttab=iomem:off\nhint: take "
 					 "iomem:off from Xen's command line and reboot"}}));
 	machine.grants.facts.can_grant = false;
 	EXPECT_EQ(problems().at("hypervisor"),
-		"the module says that this is not the hardware domain; remedy: run this in dom0");
+		"the module says that this is not the hardware domain\nhint: run this in dom0");
 }
 
 TEST_F(Doctor, no_xenstore_and_one_that_was_not_set_up)
@@ -175,18 +183,18 @@ TEST_F(Doctor, no_xenstore_and_one_that_was_not_set_up)
 	machine.no_store = Error(kind::no_xenstore, "cannot reach xenstored",
 		"systemctl restart xen, or /etc/init.d/xen start");
 	EXPECT_EQ(problems(),
-		(Problems{{"xenstore", "cannot reach xenstored; remedy: systemctl restart xen, "
+		(Problems{{"xenstore", "cannot reach xenstored\nhint: systemctl restart xen, "
 				       "or /etc/init.d/xen start"}}));
 	machine.no_store.reset();
 	machine.xs.nodes.clear();
 	EXPECT_EQ(problems(),
-		(Problems{{"xenstore", "/local/domain/0 has no name; remedy: run xen-init-dom0"}}));
+		(Problems{{"xenstore", "/local/domain/0 has no name\nhint: run xen-init-dom0"}}));
 }
 
 TEST_F(Doctor, no_hypercalls)
 {
 	machine.no_hypervisor = Error(kind::not_xen, "no hypercalls", "modprobe xen-privcmd");
-	EXPECT_EQ(problems(), (Problems{{"xen", "no hypercalls; remedy: modprobe xen-privcmd"}}));
+	EXPECT_EQ(problems(), (Problems{{"xen", "no hypercalls\nhint: modprobe xen-privcmd"}}));
 }
 
 TEST_F(Doctor, a_full_grant_table)
@@ -194,7 +202,7 @@ TEST_F(Doctor, a_full_grant_table)
 	machine.xen.table = {60, 64};
 	EXPECT_EQ(problems(),
 		(Problems{{"grant-table", "version 1, 60 of 64 frames in use: no room for more "
-					  "grants; remedy: boot Xen with gnttab_max_frames=128"}}));
+					  "grants\nhint: boot Xen with gnttab_max_frames=128"}}));
 }
 
 TEST_F(Doctor, devices_that_changed_under_their_grants)
@@ -217,12 +225,12 @@ TEST_F(Doctor, devices_that_changed_under_their_grants)
 	EXPECT_EQ(problems(),
 		(Problems{{"grants",
 			"0000:03:00.0 (g17, g18): bus mastering is on, memory decoding is off; "
-			"0000:04:00.0 (g19): the BAR's register has another address; remedy: "
+			"0000:04:00.0 (g19): the BAR's register has another address\nhint: "
 			"setpci -s 0000:03:00.0 COMMAND=0:4; setpci -s 0000:03:00.0 COMMAND=2:2; "
 			"echo 1 > /sys/bus/pci/devices/0000:04:00.0/remove; "
 			"echo 1 > /sys/bus/pci/rescan"}}));
 	const auto ran = run_on(machine, {"doctor", "--json"});
-	EXPECT_EQ(Answer(ran.out)["layers"][9]["code"], "dma-capable");
+	EXPECT_EQ(Answer(ran.out)["checks"][9]["code"], "dma-capable");
 }
 
 TEST_F(Doctor, a_device_that_went_to_sleep_under_a_grant)
@@ -231,7 +239,7 @@ TEST_F(Doctor, a_device_that_went_to_sleep_under_a_grant)
 	machine.grants.grant({Domid(5), {*Sbdf::parse("03:00.0"), 2, 0, 0x1000}});
 	machine.grants.grants.front().changes.not_d0 = true;
 	EXPECT_EQ(problems(),
-		(Problems{{"grants", "0000:03:00.0 (g17): the device sleeps; remedy: echo on > "
+		(Problems{{"grants", "0000:03:00.0 (g17): the device sleeps\nhint: echo on > "
 				     "/sys/bus/pci/devices/0000:03:00.0/power/control"}}));
 }
 
@@ -241,7 +249,7 @@ TEST_F(Doctor, a_bad_policy)
 	std::ofstream(file) << "[[deny]]\nclas = \"01\"\n";
 	machine.policy_files = {file};
 	EXPECT_EQ(problems(),
-		(Problems{{"policy", file + ":2:1: unknown key 'clas'; remedy: known here: device, "
+		(Problems{{"policy", file + ":2:1: unknown key 'clas'\nhint: known here: device, "
 					    "id, class, reason"}}));
 }
 
