@@ -24,6 +24,7 @@ inline constexpr ErrorKind bad_value{"bad-value", 2};
 inline constexpr ErrorKind needs_yes{"needs-yes", 2};
 inline constexpr ErrorKind revoked{"revoked", 3};
 inline constexpr ErrorKind read_only{"read-only", 4};
+inline constexpr ErrorKind control_domain{"control-domain", 9};
 } // namespace kind
 
 /// Where the kernel shows itself; tests point it at fixture trees.

@@ -18,13 +18,13 @@ TEST(Doctor, finds_a_healthy_guest_healthy)
 	const auto ran = guest.run({"doctor"});
 	EXPECT_EQ(ran.status, 0);
 	EXPECT_EQ(ran.out,
-		"ok       xen         PVH guest on Xen 4.17.5\n"
-		"ok       role        not the control domain\n"
-		"ok       module      xen_iomemgrant is loaded\n"
-		"ok       lockdown    the kernel is not locked down\n"
-		"ok       hypervisor  Xen maps granted device memory, at most 1024 pages in one grant\n"
-		"ok       driver      devices of kind iomem are taken up\n"
-		"ok       g17         mapped as /dev/xen/iomem/17\n");
+		"ok       xen          version 4.17.5\n"
+		"ok       domain       guest, pvh\n"
+		"ok       module       API version 1, at most 1024 pages each\n"
+		"ok       lockdown     the kernel is not locked down\n"
+		"ok       hypervisor   Xen can map granted device memory\n"
+		"ok       driver       devices of kind iomem are taken up\n"
+		"ok       g17          mapped as /dev/xen/iomem/17\n");
 }
 
 TEST(Doctor, tells_one_cause_once)
@@ -32,15 +32,22 @@ TEST(Doctor, tells_one_cause_once)
 	Guest guest;
 	auto ran = guest.run({"doctor"});
 	EXPECT_EQ(ran.status, 9);
-	EXPECT_EQ(ran.out, "problem  xen         this machine is not a Xen guest\n");
+	EXPECT_EQ(ran.out, "problem  xen          this machine does not run under Xen\n"
+			   "-        xen          not checked: domain, module, lockdown, hypervisor, "
+			   "driver\n");
 	guest.with_module();
 	std::filesystem::remove_all(guest.root() / "sys/module");
 	ran = guest.run({"doctor"});
 	EXPECT_EQ(ran.status, 9);
-	EXPECT_EQ(ran.out, "ok       xen         PVH guest on Xen 4.17.5\n"
-			   "ok       role        not the control domain\n"
-			   "problem  module      the module xen_iomemgrant is not loaded\n"
-			   "                     hint: modprobe xen_iomemgrant\n");
+	EXPECT_EQ(ran.out, "ok       xen          version 4.17.5\n"
+			   "ok       domain       guest, pvh\n"
+			   "problem  module       the module xen_iomemgrant is not loaded\n"
+			   "                      hint: modprobe xen_iomemgrant\n"
+			   "ok       lockdown     the kernel is not locked down\n"
+			   "-        module       not checked: hypervisor, driver\n");
+	EXPECT_EQ(guest.run({"doctor", "-q"}).out,
+		"problem  module       the module xen_iomemgrant is not loaded\n"
+		"                      hint: modprobe xen_iomemgrant\n");
 }
 
 TEST(Doctor, names_lockdown_and_why_the_kernel_is_in_it)
@@ -51,10 +58,10 @@ TEST(Doctor, names_lockdown_and_why_the_kernel_is_in_it)
 	guest.with_file("proc/cmdline", "root=/dev/xvda1 lockdown=integrity\n");
 	auto ran = guest.run({"doctor"});
 	EXPECT_EQ(ran.status, 9);
-	EXPECT_NE(ran.out.find("problem  lockdown    the kernel is locked down (integrity), by "
+	EXPECT_NE(ran.out.find("problem  lockdown     the kernel is locked down (integrity), by "
 			       "lockdown=integrity on its command line, and lets no program reach "
 			       "device memory\n"
-			       "                     hint: take lockdown=integrity off the kernel's "
+			       "                      hint: take lockdown=integrity off the kernel's "
 			       "command line and reboot\n"),
 		std::string::npos)
 		<< ran.out;
@@ -96,9 +103,8 @@ TEST(Doctor, tells_that_the_hypervisor_is_too_old)
 	guest.world.module_info = [] { return ModuleInfo{.api_version = 1}; };
 	const auto ran = guest.run({"doctor"});
 	EXPECT_EQ(ran.status, 9);
-	EXPECT_NE(ran.out.find("problem  hypervisor  this Xen cannot map granted device memory (no "
-			       "GNTMAP_iomem_map)\n"
-			       "                     hint: the host needs a hypervisor with "
+	EXPECT_NE(ran.out.find("problem  hypervisor   Xen does not know GNTMAP_iomem_map\n"
+			       "                      hint: the host needs a hypervisor with "
 			       "xen-iomemgrant's patches\n"),
 		std::string::npos)
 		<< ran.out;
@@ -111,10 +117,10 @@ TEST(Doctor, tells_that_module_and_program_are_of_different_releases)
 	guest.world.module_info = [] { return ModuleInfo{.api_version = 2}; };
 	const auto ran = guest.run({"doctor"});
 	EXPECT_EQ(ran.status, 9);
-	EXPECT_NE(ran.out.find("problem  hypervisor  the module has API version 2, this program "
+	EXPECT_NE(ran.out.find("problem  module       the module has API version 2, this program "
 			       "wants 1\n"
-			       "                     hint: install the module and the program of one "
-			       "release\n"),
+			       "                      hint: install the module and the program of one "
+			       "release, and load it again\n"),
 		std::string::npos)
 		<< ran.out;
 }
@@ -124,12 +130,12 @@ TEST(Doctor, asks_for_root_when_it_may_not_ask_the_module)
 	Guest guest;
 	guest.with_module();
 	guest.world.module_info = []() -> ModuleInfo {
-		throw Error(iomemgrant::kind::permission, "open /dev/xen/iomemgrant: Permission denied");
+		throw Error::from_errno(EACCES, "open /dev/xen/iomemgrant");
 	};
 	const auto ran = guest.run({"doctor"});
 	EXPECT_EQ(ran.status, 9);
-	EXPECT_NE(ran.out.find("problem  hypervisor  open /dev/xen/iomemgrant: Permission denied\n"
-			       "                     hint: run as root\n"),
+	EXPECT_NE(ran.out.find("problem  module       open /dev/xen/iomemgrant: Permission denied\n"
+			       "                      hint: run as root\n"),
 		std::string::npos)
 		<< ran.out;
 }
@@ -140,9 +146,9 @@ TEST(Doctor, sends_the_control_domain_to_the_other_program)
 	guest.with_module().with_file("proc/xen/capabilities", "control_d\n");
 	const auto ran = guest.run({"doctor"});
 	EXPECT_EQ(ran.status, 9);
-	EXPECT_NE(ran.out.find("problem  role        this is the control domain, which grants and does "
+	EXPECT_NE(ran.out.find("problem  domain       this is the control domain, which grants and does "
 			       "not map\n"
-			       "                     hint: xen-iomemgrant doctor\n"),
+			       "                      hint: xen-iomemgrant doctor\n"),
 		std::string::npos)
 		<< ran.out;
 }
@@ -157,8 +163,8 @@ TEST(Doctor, tells_of_a_grant_that_is_published_but_not_mapped)
 	const auto json = Answer(guest.run({"-j", "doctor"}).out);
 	EXPECT_EQ(json["ok"], false);
 	EXPECT_EQ(json["checks"].items().back(), Answer(R"({"name": "g18", "verdict": "problem",
-			"message": "published for this guest, but not mapped",
-			"remedy": "dmesg | grep iomem"})"));
+			"ok": false, "checked": true, "message": "published for this guest, but not mapped",
+			"remedy": "dmesg | grep iomem", "code": "guest-error"})"));
 }
 
 TEST(Doctor, a_missing_link_is_no_problem_and_a_missing_node_is)
@@ -169,7 +175,7 @@ TEST(Doctor, a_missing_link_is_no_problem_and_a_missing_node_is)
 	std::filesystem::remove(guest.node("17"));
 	const auto ran = guest.run({"doctor"});
 	EXPECT_EQ(ran.status, 9);
-	EXPECT_NE(ran.out.find("problem  g17         mapped, but /dev/xen/iomem/17 is missing\n"),
+	EXPECT_NE(ran.out.find("problem  g17          mapped, but /dev/xen/iomem/17 is missing\n"),
 		std::string::npos)
 		<< ran.out;
 }
