@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from product import Agent, node
+from product import Agent, answer, checks, node
 
 EDU_ID = 0x010000ED
 PAGE = 4096
@@ -57,6 +57,19 @@ def test_registers_answer_through_the_agent(bench, guest, granter):
         assert agent.read(grant, 8) == 3628800
         (seen,) = agent.list()
         assert seen["id"] == grant["id"] and seen["state"] == "mapped"
+
+
+def test_the_agent_answers_in_documents_as_their_schemas_say(bench, guest, granter):
+    agent = Agent(guest)
+    with granted(granter, guest, f"{bench.edu}/0@0+4K", "--label=registers") as grant:
+        for arguments in ("show registers", "wait registers"):
+            assert agent.json(arguments)["grant"]["id"] == grant["id"]
+        assert agent.json("read registers 0")["values"] == [f"{EDU_ID:#010x}"]
+        assert agent.json("dump registers 0 8")["length"] == 8
+        assert agent.json("write registers 4 1 --width=32 --dry-run")["dry_run"] is True
+        assert checks(agent.run("--json doctor").check())[f"g{grant['id']}"]["message"] == f"mapped as {node(grant)}"
+    assert answer(agent.run("--json show registers"))["error"]["code"] == "no-grant"
+    assert agent.json("list")["grants"] == [] and agent.json("version")["protocol"] == 1
 
 
 def test_registers_answer_through_mmap(bench, guest, granter):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Whether a JSON document of xen-iomemgrant is what its schema says."""
+"""Whether a JSON document of one of the programs is what its schema says."""
 
 import json
 from pathlib import Path
@@ -10,12 +10,13 @@ DIRECTORY = Path(__file__).resolve().parents[2] / "schema"
 
 
 def load():
-    """All schemas by their id, `urn:xen-iomemgrant:list:1`."""
+    """All schemas by their id, `urn:xen-iomemgrant:list:1`; those of the agent have a folder of its name."""
     schemas = {}
-    for path in DIRECTORY.glob("*.json"):
+    for path in DIRECTORY.rglob("*.json"):
         schema = json.loads(path.read_text())
         jsonschema.Draft202012Validator.check_schema(schema)
-        assert schema["$id"] == f"urn:xen-iomemgrant:{path.stem.rpartition('-')[0]}:1", path
+        program = "xen-iomemgrant" if path.parent == DIRECTORY else path.parent.name
+        assert schema["$id"] == f"urn:{program}:{path.stem.rpartition('-')[0]}:1", path
         schemas[schema["$id"]] = schema
     return schemas
 
