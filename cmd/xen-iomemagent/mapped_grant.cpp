@@ -94,6 +94,8 @@ std::optional<MappedGrant> read_mapped_grant(const Roots& roots, const fs::path&
 		grant.uuid = Uuid::parse(*uuid).value_or(Uuid());
 	if (const auto refs = attributes.text("refs"))
 		grant.refs = decode_refs(*refs).value_or(std::vector<RefRange>());
+	if (const auto changes = attributes.text("changes"))
+		grant.changes = Grant::Changes::parse(*changes);
 	if (const auto granter = attributes.text("remote_domid"))
 		grant.granter = Domid::parse(*granter).value_or(Domid(0));
 	if (const auto cache = attributes.text("cache"))

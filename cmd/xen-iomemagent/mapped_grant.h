@@ -45,6 +45,8 @@ struct MappedGrant {
 	std::optional<Label> label;
 	/// "mapped", "revoked", "zombie" or "stale"; a newer module may know more.
 	std::string state;
+	/// Changes of the device, as the granter's module saw them at its last look.
+	Grant::Changes changes;
 	std::uint64_t length = 0;
 	std::uint64_t nr_pages = 0;
 	std::vector<RefRange> refs;

@@ -5,6 +5,8 @@
 #include <cctype>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 #include "cmd/cli/table.h"
 #include "lib/text/byte_size.h"
@@ -29,6 +31,12 @@ Field optional_field(std::string_view key, const std::optional<std::string>& val
 	if (!value)
 		return {key, "-", nullptr};
 	return {key, *value, *value};
+}
+
+Field changes_field(const Grant::Changes& changes)
+{
+	const auto names = changes.names();
+	return {"changes", names.empty() ? "-" : fmt::format("{}", fmt::join(names, ",")), names};
 }
 
 Field refs_field(const std::vector<RefRange>& refs)
@@ -86,6 +94,7 @@ std::vector<Field> fields(const MappedGrant& grant)
 		{"mode", mode, mode},
 		{"cache", cache, cache},
 		{"state", grant.state, grant.state},
+		changes_field(grant.changes),
 		{"users", std::to_string(grant.users), grant.users},
 		optional_field("node", node),
 		optional_field("label", label),

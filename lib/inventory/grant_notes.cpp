@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// GrantStatus in words: the note that `list` has beside a grant, and the changes of its device.
+// GrantStatus in words: the note that `list` has beside a grant.
 #include "lib/inventory/grant_status.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "lib/values/error.h"
 
@@ -91,22 +90,6 @@ std::string GrantStatus::loss() const
 	// An older module does not tell.
 	return words_of(grant.lost_reason.value_or(
 		device_present ? Reason::driver_left : Reason::device_gone));
-}
-
-std::string describe(const Grant::Changes& changes)
-{
-	std::vector<std::string_view> texts;
-	if (changes.bus_master)
-		texts.push_back("bus mastering is on");
-	if (changes.decode_off)
-		texts.push_back("memory decoding is off");
-	if (changes.not_d0)
-		texts.push_back("the device sleeps");
-	if (changes.bar_register)
-		texts.push_back("the BAR's register has another address");
-	if (changes.mappable)
-		texts.push_back("the guest can map it again");
-	return fmt::format("{}", fmt::join(texts, ", "));
 }
 
 std::optional<DeviceId> replacement(const PciDevices& pci, const Grant& grant)

@@ -84,9 +84,6 @@ std::vector<GrantStatus> take_inventory(Host& host, Domains& domains, Ask ask = 
 /// publications are left empty.
 std::vector<GrantStatus> take_kernel_inventory(Host& host);
 
-/// Puts into words what the module saw change under a grant; empty when it saw nothing.
-std::string describe(const Grant::Changes& changes);
-
 /// The device that has the place of the grant's device, if it is one of another kind.
 std::optional<DeviceId> replacement(const PciDevices& pci, const Grant& grant);
 /// As replacement(), but also one of the same kind, where the module says that the device went.

@@ -1,16 +1,43 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "lib/values/grant.h"
 
+#include <algorithm>
 #include <charconv>
-#include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "lib/text/enum_names.h"
-#include "lib/values/error.h"
 
 namespace iomemgrant
 {
+
+namespace
+{
+
+struct Change {
+	bool Grant::Changes::*holds;
+	std::string_view name;
+	std::string_view words;
+};
+
+constexpr Change known_changes[] = {
+	{&Grant::Changes::bus_master, "bus-master", "bus mastering is on"},
+	{&Grant::Changes::decode_off, "decode-off", "memory decoding is off"},
+	{&Grant::Changes::not_d0, "not-d0", "the device sleeps"},
+	{&Grant::Changes::bar_register, "bar-register", "the BAR's register has another address"},
+	{&Grant::Changes::mappable, "mappable", "the guest can map it again"},
+};
+
+constexpr EnumName<Grant::LostReason> lost_reasons[] = {
+	{Grant::LostReason::device_gone, "device-gone"},
+	{Grant::LostReason::moved, "moved"},
+	{Grant::LostReason::driver_left, "driver-left"},
+	{Grant::LostReason::driver_came, "driver-came"},
+	{Grant::LostReason::assigned, "assigned"},
+};
+
+} // namespace
 
 std::optional<GrantId> GrantId::parse(std::string_view text)
 {
@@ -70,33 +97,44 @@ Cache parse_cache(std::string_view text)
 
 std::vector<std::string_view> Grant::Changes::names() const
 {
-	const std::pair<bool, std::string_view> known[] = {
-		{bus_master, "bus-master"},
-		{decode_off, "decode-off"},
-		{not_d0, "not-d0"},
-		{bar_register, "bar-register"},
-		{mappable, "mappable"},
-	};
 	std::vector<std::string_view> names;
-	for (const auto& [holds, name] : known) {
-		if (holds)
-			names.push_back(name);
+	for (const auto& change : known_changes) {
+		if (this->*change.holds)
+			names.push_back(change.name);
 	}
 	return names;
 }
 
-namespace
+Grant::Changes Grant::Changes::parse(std::string_view text)
 {
+	Changes changes;
+	while (!text.empty()) {
+		const auto name = text.substr(0, text.find(','));
+		for (const auto& change : known_changes) {
+			if (name == change.name)
+				changes.*change.holds = true;
+		}
+		text.remove_prefix(std::min(name.size() + 1, text.size()));
+	}
+	return changes;
+}
 
-constexpr EnumName<Grant::LostReason> lost_reasons[] = {
-	{Grant::LostReason::device_gone, "device-gone"},
-	{Grant::LostReason::moved, "moved"},
-	{Grant::LostReason::driver_left, "driver-left"},
-	{Grant::LostReason::driver_came, "driver-came"},
-	{Grant::LostReason::assigned, "assigned"},
-};
+std::string describe(const Grant::Changes& changes)
+{
+	std::vector<std::string_view> texts;
+	for (const auto& change : known_changes) {
+		if (changes.*change.holds)
+			texts.push_back(change.words);
+	}
+	return fmt::format("{}", fmt::join(texts, ", "));
+}
 
-} // namespace
+ErrorKind kind_of(const Grant::Changes& changes)
+{
+	if (changes.bus_master)
+		return kind::dma_capable;
+	return changes.bar_register ? kind::device_changed : kind::decode_off;
+}
 
 std::string_view to_string(Grant::LostReason reason)
 {

@@ -12,6 +12,7 @@
 
 #include "lib/values/allow.h"
 #include "lib/values/domid.h"
+#include "lib/values/error.h"
 #include "lib/values/label.h"
 #include "lib/values/region.h"
 
@@ -97,8 +98,10 @@ struct Grant {
 		bool bar_register = false; ///< the BAR's register has another address
 		bool mappable = false;     ///< the grant is ending, and can be mapped again
 
-		/// "bus-master", "decode-off" and so on, as sysfs names them.
+		/// "bus-master", "decode-off" and so on, as sysfs and XenStore name them.
 		std::vector<std::string_view> names() const;
+		/// Reads such names, separated by commas; one that is not known is left out.
+		static Changes parse(std::string_view text);
 
 		friend bool operator==(const Changes&, const Changes&) = default;
 	};
@@ -126,6 +129,11 @@ struct Grant {
 	Cache cache = Cache::uncached;
 	std::optional<Label> label;
 };
+
+/// Puts into words what the module saw change under a grant; empty when it saw nothing.
+std::string describe(const Grant::Changes& changes);
+/// The kind of error that `grant` would end with for a device in this state.
+ErrorKind kind_of(const Grant::Changes& changes);
 
 /// "device-gone", "moved" and so on, as sysfs names them.
 std::string_view to_string(Grant::LostReason reason);

@@ -115,7 +115,7 @@ std::string probe_driver(const World& world)
 	return "devices of kind iomem are taken up";
 }
 
-Check check_grant(const Roots& roots, const MappedGrant& grant)
+Check check_node(const Roots& roots, const MappedGrant& grant)
 {
 	if (!grant.is_mapped())
 		return {grant.name(), Verdict::note, fmt::format("state '{}'", grant.state)};
@@ -130,6 +130,20 @@ Check check_grant(const Roots& roots, const MappedGrant& grant)
 			fmt::format("mapped as {}, but {} is missing", node, link.string()),
 			"install udev and 70-xen-iomem.rules; programs can open the node itself"};
 	return {grant.name(), Verdict::ok, fmt::format("mapped as {}", node)};
+}
+
+// The node of a grant may be as it should while its device is not; that comes first.
+Check check_grant(const Roots& roots, const MappedGrant& grant)
+{
+	auto check = check_node(roots, grant);
+	auto changes = describe(grant.changes);
+	if (changes.empty())
+		return check;
+	if (check.verdict != Verdict::ok)
+		changes += "; " + check.message;
+	return {grant.name(), Verdict::problem, changes,
+		"xen-iomemgrant doctor in the control domain names the remedy",
+		std::string(kind_of(grant.changes).slug)};
 }
 
 // Checks each grant that is mapped or should be.

@@ -74,13 +74,6 @@ std::vector<std::string> remedies(const PciDevices& devices, const Changed& chan
 	return remedies;
 }
 
-ErrorKind kind_of(const Grant::Changes& changes)
-{
-	if (changes.bus_master)
-		return kind::dma_capable;
-	return changes.bar_register ? kind::device_changed : kind::decode_off;
-}
-
 } // namespace
 
 std::string probe_grants(Machine& machine)

@@ -180,6 +180,27 @@ TEST(Doctor, a_missing_link_is_no_problem_and_a_missing_node_is)
 		<< ran.out;
 }
 
+TEST(Doctor, tells_what_changed_under_a_grant_in_the_words_of_the_control_domain)
+{
+	Guest guest;
+	guest.with_grant();
+	guest.with_map(0, MapFiles().with("changes", "bus-master,decode-off"));
+	guest.with_file("dev/xen/iomem/by-label/nic-doorbell", "");
+	const auto ran = guest.run({"doctor", "-q"});
+	EXPECT_EQ(ran.status, 9);
+	EXPECT_EQ(ran.out,
+		"problem  g17          bus mastering is on, memory decoding is off\n"
+		"                      hint: xen-iomemgrant doctor in the control domain names the "
+		"remedy\n");
+	EXPECT_EQ(Answer(guest.run({"-j", "doctor"}).out)["checks"].items().back()["code"], "dma-capable");
+	// A node that is missing is told as well.
+	std::filesystem::remove(guest.node("17"));
+	EXPECT_NE(guest.run({"doctor"}).out.find("problem  g17          bus mastering is on, memory "
+						 "decoding is off; mapped, but /dev/xen/iomem/17 "
+						 "is missing\n"),
+		std::string::npos);
+}
+
 TEST(Version, is_the_same_by_verb_and_by_option)
 {
 	const Guest guest;

@@ -27,6 +27,7 @@ struct MapFiles {
 		{"readonly", "0"},
 		{"users", "0"},
 		{"gfn", "-"},
+		{"changes", "-"},
 	};
 
 	MapFiles& with(const std::string& name, const std::string& value)

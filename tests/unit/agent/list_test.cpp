@@ -56,8 +56,8 @@ TEST(List, names_the_column_that_does_not_exist)
 	const auto ran = guest.run({"list", "-o", "id,bdf"});
 	EXPECT_EQ(ran.status, 2);
 	EXPECT_EQ(ran.err, "xen-iomemagent: error: no column 'bdf' [usage]\n"
-			   "hint: columns: id, size, pages, mode, cache, state, users, node, label, "
-			   "granter, refs, uuid, gfn, map\n");
+			   "hint: columns: id, size, pages, mode, cache, state, changes, users, node, "
+			   "label, granter, refs, uuid, gfn, map\n");
 }
 
 TEST(List, json_has_every_field_and_null_for_what_is_absent)
@@ -68,7 +68,7 @@ TEST(List, json_has_every_field_and_null_for_what_is_absent)
 	EXPECT_EQ(guest.run({"list", "--json"}).out,
 		R"({"schema":"xen-iomemagent/list/1","tool_version":"0.1.0","ok":true,)"
 		R"("grants":[{"id":null,"size":8192,"pages":2,"mode":"rw","cache":"uc","state":"mapped",)"
-		R"("users":0,"node":null,"label":null,"granter":0,"refs":["0x800-0x801"],"uuid":null,)"
+		R"("changes":[],"users":0,"node":null,"label":null,"granter":0,"refs":["0x800-0x801"],"uuid":null,)"
 		R"("gfn":"0x100000","map":5}]})"
 		"\n");
 }
@@ -116,6 +116,7 @@ TEST(Show, prints_every_field_a_line_each)
 			   "mode     rw\n"
 			   "cache    uc\n"
 			   "state    mapped\n"
+			   "changes  -\n"
 			   "users    0\n"
 			   "node     /dev/xen/iomem/17\n"
 			   "label    nic-doorbell\n"
@@ -124,6 +125,15 @@ TEST(Show, prints_every_field_a_line_each)
 			   "uuid     6f0c1f2e-5b7a-4e0e-9f3d-0d9a4c1b2e77\n"
 			   "gfn      -\n"
 			   "map      0\n");
+}
+
+TEST(Show, tells_what_changed_under_a_grant_and_leaves_out_what_it_does_not_know)
+{
+	Guest guest;
+	guest.with_module().with_map(0, MapFiles().with("changes", "bus-master,frobnicated,bar-register"));
+	EXPECT_NE(guest.run({"show", "g17"}).out.find("changes  bus-master,bar-register\n"), std::string::npos);
+	const auto json = Answer(guest.run({"-j", "list"}).out);
+	EXPECT_EQ(json["grants"][0]["changes"], Answer(R"(["bus-master", "bar-register"])"));
 }
 
 TEST(Show, answers_for_a_grant_that_is_no_longer_mapped)
