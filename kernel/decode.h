@@ -23,6 +23,7 @@ typedef uint64_t u64;
 
 #define DECODE_REFS_MAX		1024	/* bytes of a `refs` value */
 #define DECODE_LABEL_MAX	63	/* bytes of a `label` value */
+#define DECODE_CHANGES_MAX	127	/* bytes of a `changes` value */
 /* References below this one are Xen's own (console, XenStore). */
 #define DECODE_FIRST_REF	8
 
@@ -137,6 +138,27 @@ static inline bool decode_list_has(const char *list, const char *word)
 			return false;
 		list = end + 1;
 	}
+}
+
+/* The word for bit @bit of IOMEMGRANT_CHANGED_*; NULL for one that is not published. */
+static inline const char *decode_change_name(unsigned int bit)
+{
+	static const char *const names[] = { "bus-master", "decode-off", "not-d0", "bar-register" };
+
+	return bit < sizeof(names) / sizeof(names[0]) ? names[bit] : NULL;
+}
+
+/* The bits of a comma list of such words.  A newer granter may have others: they have no bit. */
+static inline u32 decode_changes(const char *list)
+{
+	const char *name;
+	unsigned int bit;
+	u32 changes = 0;
+
+	for (bit = 0; (name = decode_change_name(bit)); bit++)
+		if (decode_list_has(list, name))
+			changes |= 1U << bit;
+	return changes;
 }
 
 #endif /* IOMEMGRANT_DECODE_H */

@@ -67,16 +67,30 @@ static const char *grant_lost_reason_name(u32 reason)
 	}
 }
 
+void iomemgrant_changes_text(u32 changes, char *text)
+{
+	const char *name;
+	unsigned int bit;
+	int len = 0;
+
+	text[0] = '\0';
+	for (bit = 0; (name = decode_change_name(bit)); bit++)
+		if (changes & BIT(bit))
+			len += scnprintf(text + len, DECODE_CHANGES_MAX + 1 - len, "%s%s",
+					 len ? "," : "", name);
+}
+
+static ssize_t show_changes(char *buf, u32 changes)
+{
+	char text[DECODE_CHANGES_MAX + 1];
+
+	iomemgrant_changes_text(changes, text);
+	return sysfs_emit(buf, "%s\n", text[0] ? text : "-");
+}
+
 static ssize_t grant_changes_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	static const char *const names[] = { "bus-master", "decode-off", "not-d0", "bar-register" };
-	u32 changes = READ_ONCE(to_grant(dev)->changes);
-	int i, len = 0;
-
-	for (i = 0; i < ARRAY_SIZE(names); i++)
-		if (changes & BIT(i))
-			len += sysfs_emit_at(buf, len, "%s%s", len ? "," : "", names[i]);
-	return len + sysfs_emit_at(buf, len, len ? "\n" : "-\n");
+	return show_changes(buf, READ_ONCE(to_grant(dev)->changes));
 }
 static struct device_attribute grant_attr_changes = __ATTR(changes, 0444, grant_changes_show, NULL);
 
@@ -208,6 +222,16 @@ static ssize_t map_gfn_show(struct device *dev, struct device_attribute *attr, c
 }
 static struct device_attribute map_attr_gfn = __ATTR(gfn, 0400, map_gfn_show, NULL);
 
+/* Of pages that were taken away the granter tells nothing. */
+static ssize_t map_changes_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	const struct iomem_map *map = to_map(dev);
+	bool mapped = READ_ONCE(map->state) == MAP_MAPPED;
+
+	return show_changes(buf, mapped ? READ_ONCE(map->changes) : 0);
+}
+static struct device_attribute map_attr_changes = __ATTR(changes, 0444, map_changes_show, NULL);
+
 /* As ranges, like the XenStore key.  A list too long for one page ends in "...". */
 static ssize_t map_refs_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -232,6 +256,7 @@ static struct device_attribute map_attr_refs = __ATTR(refs, 0444, map_refs_show,
 
 static struct attribute *map_attrs[] = {
 	&map_attr_cache.attr,
+	&map_attr_changes.attr,
 	&map_attr_devid.attr,
 	&map_attr_gfn.attr,
 	&map_attr_label.attr,

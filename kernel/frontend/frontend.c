@@ -126,6 +126,14 @@ static void fe_connect(struct frontend *fe)
 	iomemgrant_write_state(fe->dev, XenbusStateConnected, fe->map->nr);
 }
 
+/* The granter is in state 4, or writes it again because other changes are published. */
+static void fe_follow(struct frontend *fe)
+{
+	fe_connect(fe);
+	if (fe->map)
+		iomemgrant_publication_read_changes(fe->dev, fe->map);
+}
+
 static void fe_otherend_changed(struct xenbus_device *dev, enum xenbus_state state)
 {
 	struct frontend *fe = dev_get_drvdata(&dev->dev);
@@ -134,7 +142,7 @@ static void fe_otherend_changed(struct xenbus_device *dev, enum xenbus_state sta
 	if (state != XenbusStateConnected)
 		fe->failed = false;
 	if (state == XenbusStateConnected)
-		fe_connect(fe);
+		fe_follow(fe);
 	else			/* Closing, Closed, no directory, or nothing we know */
 		fe_close(fe);
 	mutex_unlock(&fe->lock);
@@ -172,7 +180,7 @@ static void fe_work(struct work_struct *work)
 	}
 	/* The watch may have said so when it was too early, or not at all. */
 	if (!fe->map && !fe->failed && !fe->closing && fe_is_published(fe))
-		fe_connect(fe);
+		fe_follow(fe);
 	mutex_unlock(&fe->lock);
 }
 

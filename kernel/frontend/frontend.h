@@ -14,6 +14,7 @@
 
 #include <xen/xenbus.h>
 
+struct iomem_map;
 struct map_request;
 
 /*
@@ -35,6 +36,8 @@ void iomemgrant_node_exit(void);
 int iomemgrant_publication_read(const struct xenbus_device *dev, u64 id,
 				struct map_request *request, char *label, uuid_t *uuid,
 				const char **what);
+/* Takes over what @dev's backend tells of changes.  The caller serializes this for @map. */
+void iomemgrant_publication_read_changes(const struct xenbus_device *dev, struct iomem_map *map);
 
 /* writing.c: all of it asks XenStore, and waits for it. */
 

@@ -140,6 +140,22 @@ static int read_uuid(const char *dir, uuid_t *uuid)
 	return rc;
 }
 
+void iomemgrant_publication_read_changes(const struct xenbus_device *dev, struct iomem_map *map)
+{
+	char *value = read_value(dev->otherend, "changes", DECODE_CHANGES_MAX);
+	u32 changes = 0;
+
+	if (!IS_ERR(value)) {
+		changes = decode_changes(value);
+		kfree(value);
+	}
+	if (changes == map->changes)
+		return;
+	WRITE_ONCE(map->changes, changes);
+	sysfs_notify(&map->dev.kobj, NULL, "changes");
+	kobject_uevent(&map->dev.kobj, KOBJ_CHANGE);
+}
+
 int iomemgrant_publication_read(const struct xenbus_device *dev, u64 id, struct map_request *rq,
 				char *label, uuid_t *uuid, const char **what)
 {

@@ -37,6 +37,7 @@ struct grant {
 	bool ending;			/* end was asked for */
 	u32 lost_reason;		/* IOMEMGRANT_LOST_*, 0 while it is not */
 	u32 changes;			/* IOMEMGRANT_CHANGED_* */
+	u32 told_changes;		/* those the guest was told of */
 	bool told;			/* the guest was told that it is lost */
 	bool withdrawn;			/* and it is to end, nothing being mapped */
 	char label[IOMEMGRANT_LABEL_SIZE];	/* empty: none */

@@ -7,7 +7,8 @@
  * the guest does not map is of no use to any domain: it ends without being asked
  * for, because its references keep the addresses, and a driver, waiting.
  *
- * Lesser changes are noted for user space and have no effect.
+ * Lesser changes are noted for user space, the guest is told of them, and they have no
+ * other effect.
  */
 #include "iomemgrant.h"
 #include "grant.h"
@@ -44,6 +45,7 @@ static void note_changes(const struct bar_hold *hold, u32 changes)
 		WRITE_ONCE(g->changes, now);
 		kobject_uevent(&g->dev.kobj, KOBJ_CHANGE);
 		iomemgrant_grant_announce();
+		iomemgrant_grant_look_after();
 	}
 }
 
@@ -97,52 +99,70 @@ static bool is_to_be_told(const struct grant *g)
 
 /* Calls @act, without the lock, for each grant that @wanted picks, then @done if that was true. */
 static void each_grant(bool (*wanted)(const struct grant *g),
-		       bool (*act)(const struct lost_grant *lost), void (*done)(struct grant *g))
+		       bool (*act)(const struct grant_to_tell *grant),
+		       void (*done)(struct grant *g, const struct grant_to_tell *grant))
 {
-	struct lost_grant lost = { .id = 0 };
+	struct grant_to_tell grant = { .id = 0 };
 	struct grant *g;
 
 	for (;;) {
 		mutex_lock(&iomemgrant_grants_lock);
-		g = next_grant(lost.id, wanted);
+		g = next_grant(grant.id, wanted);
 		if (g)
-			lost = (struct lost_grant) {
+			grant = (struct grant_to_tell) {
 				.id = g->id,
+				.made = g->made,
 				.domid = g->domid,
 				.first_ref = g->first_ref,
 				.nr_refs = g->nr_refs,
+				.changes = g->changes,
 			};
 		mutex_unlock(&iomemgrant_grants_lock);
 		if (!g)
 			return;
-		if (!act(&lost))
+		if (!act(&grant))
 			continue;
 		mutex_lock(&iomemgrant_grants_lock);
-		g = iomemgrant_grant_find(lost.id);
+		g = iomemgrant_grant_find(grant.id);
 		if (g)
-			done(g);
+			done(g, &grant);
 		mutex_unlock(&iomemgrant_grants_lock);
 	}
 }
 
-static void was_told(struct grant *g)
+static void was_told(struct grant *g, const struct grant_to_tell *grant)
 {
 	g->told = true;
 }
 
 /* Ending touches the device, which may be asleep: that is for a work that freezes. */
-static void was_withdrawn(struct grant *g)
+static void was_withdrawn(struct grant *g, const struct grant_to_tell *grant)
 {
 	g->withdrawn = true;
 	iomemgrant_grant_retry_soon();
 }
 
-void iomemgrant_grant_each_lost(bool (*tell)(const struct lost_grant *lost))
+static bool is_changed(const struct grant *g)
+{
+	return g->changes != g->told_changes && !g->ending;
+}
+
+static void was_told_changes(struct grant *g, const struct grant_to_tell *grant)
+{
+	g->told_changes = grant->changes;
+}
+
+void iomemgrant_grant_each_changed(bool (*tell)(const struct grant_to_tell *grant))
+{
+	each_grant(is_changed, tell, was_told_changes);
+}
+
+void iomemgrant_grant_each_lost(bool (*tell)(const struct grant_to_tell *grant))
 {
 	each_grant(is_to_be_told, tell, was_told);
 }
 
-void iomemgrant_grant_each_of_no_use(bool (*withdraw)(const struct lost_grant *lost))
+void iomemgrant_grant_each_of_no_use(bool (*withdraw)(const struct grant_to_tell *grant))
 {
 	each_grant(is_of_no_use, withdraw, was_withdrawn);
 }

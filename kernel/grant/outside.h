@@ -34,18 +34,22 @@ void iomemgrant_death_exit(void);	/* no grant is left, and iomemgrant_store_wq i
 /* tell.c, on iomemgrant_store_wq only */
 void iomemgrant_lost_settle_all(void);
 
-/* lost.c.  The part of a lost grant that tell.c has to know: */
-struct lost_grant {
+/* lost.c.  The part of a grant that tell.c has to know: */
+struct grant_to_tell {
 	u64 id;
+	u64 made;			/* CLOCK_BOOTTIME */
 	domid_t domid;
 	grant_ref_t first_ref;
 	u32 nr_refs;
+	u32 changes;			/* IOMEMGRANT_CHANGED_* */
 };
 
 /* Has @tell tell the guest of every lost grant, once, with no lock held. */
-void iomemgrant_grant_each_lost(bool (*tell)(const struct lost_grant *grant));
+void iomemgrant_grant_each_lost(bool (*tell)(const struct grant_to_tell *grant));
+/* Has @tell tell the guest of every grant whose changes it does not know, with no lock held. */
+void iomemgrant_grant_each_changed(bool (*tell)(const struct grant_to_tell *grant));
 /* Ends the lost grants no guest needs, each after @withdraw was true, called with no lock held. */
-void iomemgrant_grant_each_of_no_use(bool (*withdraw)(const struct lost_grant *grant));
+void iomemgrant_grant_each_of_no_use(bool (*withdraw)(const struct grant_to_tell *grant));
 
 /* entry.c */
 bool iomemgrant_entry_readable(void);

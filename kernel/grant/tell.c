@@ -6,6 +6,10 @@
  * When Xen says that the guest has let go, the publication is removed and the grant
  * is ended.
  *
+ * Changes under a grant that lives on are told as well: the node `changes` has them, and
+ * `state` is written again with the value that it has, because a frontend watches no
+ * other node.
+ *
  * The module does all of it itself, because no program of user space is sure to run.
  *
  * A grant that was not published yet, or whose publication could not be written, is
@@ -24,6 +28,7 @@
 #include "outside.h"
 
 #define TRIES 20
+#define PUBLISHED_WITHIN (60 * NSEC_PER_SEC)
 
 /* Only the hardware domain grants, and its number is 0. */
 #define BACKENDS	"/local/domain/0/backend/iomem"
@@ -36,7 +41,7 @@ static void backend_path(char *path, domid_t domid, u64 devid)
 
 /* Does the publication at @path name exactly the references of @grant? */
 static bool publishes(struct xenbus_transaction xbt, const char *path,
-		      const struct lost_grant *grant)
+		      const struct grant_to_tell *grant)
 {
 	char want[24], *refs = xenbus_read(xbt, path, "refs", NULL);
 	bool same;
@@ -54,7 +59,7 @@ static bool publishes(struct xenbus_transaction xbt, const char *path,
 }
 
 /* The number under which @grant is published: 0, -ENOENT, or another failure. */
-static int find_publication(struct xenbus_transaction xbt, const struct lost_grant *grant,
+static int find_publication(struct xenbus_transaction xbt, const struct grant_to_tell *grant,
 			    u64 *devid)
 {
 	char path[PATH_SIZE], **names;
@@ -80,7 +85,7 @@ static int find_publication(struct xenbus_transaction xbt, const struct lost_gra
 	return rc;
 }
 
-static int close(struct xenbus_transaction xbt, const struct lost_grant *grant)
+static int close(struct xenbus_transaction xbt, const struct grant_to_tell *grant)
 {
 	char path[PATH_SIZE];
 	int rc, state;
@@ -97,6 +102,29 @@ static int close(struct xenbus_transaction xbt, const struct lost_grant *grant)
 	return xenbus_printf(xbt, path, "state", "%d", XenbusStateClosing);
 }
 
+/* Nothing is written before the first change, nor while the changes stay the same. */
+static int write_changes(struct xenbus_transaction xbt, const struct grant_to_tell *grant)
+{
+	char path[PATH_SIZE], text[DECODE_CHANGES_MAX + 1];
+	int rc, state;
+	u64 devid;
+
+	rc = find_publication(xbt, grant, &devid);
+	if (rc)
+		return rc;
+	backend_path(path, grant->domid, devid);
+	if (xenbus_scanf(xbt, path, "state", "%d", &state) != 1)
+		return -ENOENT;
+	iomemgrant_changes_text(grant->changes, text);
+	if (grant->changes)
+		rc = xenbus_write(xbt, path, "changes", text);
+	else
+		rc = xenbus_rm(xbt, path, "changes");
+	if (rc && rc != -ENOENT)
+		return rc;
+	return xenbus_printf(xbt, path, "state", "%d", state);
+}
+
 static void remove_if_empty(struct xenbus_transaction xbt, const char *path)
 {
 	unsigned int nr;
@@ -110,7 +138,7 @@ static void remove_if_empty(struct xenbus_transaction xbt, const char *path)
 }
 
 /* As user space does it at the end of a revoke: both directories, and parents left empty. */
-static int withdraw(struct xenbus_transaction xbt, const struct lost_grant *grant)
+static int withdraw(struct xenbus_transaction xbt, const struct grant_to_tell *grant)
 {
 	char path[PATH_SIZE];
 	u64 devid;
@@ -136,8 +164,8 @@ static int withdraw(struct xenbus_transaction xbt, const struct lost_grant *gran
 }
 
 /* Looks and writes in one transaction: user space may be changing the same right now. */
-static int transact(const struct lost_grant *grant,
-		    int (*act)(struct xenbus_transaction xbt, const struct lost_grant *grant))
+static int transact(const struct grant_to_tell *grant,
+		    int (*act)(struct xenbus_transaction xbt, const struct grant_to_tell *grant))
 {
 	struct xenbus_transaction xbt;
 	int rc, tries = 0;
@@ -155,14 +183,26 @@ static int transact(const struct lost_grant *grant,
 	return rc;
 }
 
+/*
+ * True when there is nothing more to write.  A command publishes a grant at once; one that
+ * was not published within a minute is held by a program, or its references were taken
+ * out of the publication.
+ */
+static bool tell_changes(const struct grant_to_tell *grant)
+{
+	int rc = transact(grant, write_changes);
+
+	return !rc || (rc == -ENOENT && ktime_get_boottime_ns() - grant->made > PUBLISHED_WITHIN);
+}
+
 /* True when the guest needs no more telling. */
-static bool tell(const struct lost_grant *grant)
+static bool tell(const struct grant_to_tell *grant)
 {
 	return !transact(grant, close);
 }
 
 /* True when nothing of the publication is left. */
-static bool take_back(const struct lost_grant *grant)
+static bool take_back(const struct grant_to_tell *grant)
 {
 	int rc = transact(grant, withdraw);
 
@@ -173,6 +213,7 @@ void iomemgrant_lost_settle_all(void)
 {
 	if (!iomemgrant_store_ready())
 		return;
+	iomemgrant_grant_each_changed(tell_changes);
 	iomemgrant_grant_each_lost(tell);
 	iomemgrant_grant_each_of_no_use(take_back);
 }

@@ -68,6 +68,9 @@ struct iomem_map {
 	s64 devid;			/* XenStore id, -1 for ioctl mappings */
 	char label[DECODE_LABEL_MAX + 1];
 	uuid_t uuid;
+
+	/* Written by frontend/publication.c, read without a lock. */
+	u32 changes;			/* IOMEMGRANT_CHANGED_* that the granter tells of */
 };
 
 #define to_map(d) container_of(d, struct iomem_map, dev)

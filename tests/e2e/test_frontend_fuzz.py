@@ -39,6 +39,8 @@ BY_NODE = {
     "b/uuid": [b"", b"x", b"6f0c1f2e-5b7a-4e0e-9f3d-0d9a4c1b2e7", b"6f0c1f2e-5b7a-4e0e-9f3d-0d9a4c1b2e777",
                b"6f0c1f2e5b7a4e0e9f3d0d9a4c1b2e77", b"6f0c1f2e-5b7a-4e0e-9f3d-0d9a4c1b2e7g",
                b"6F0C1F2E-5B7A-4E0E-9F3D-0D9A4C1B2E77"],
+    # No value of this one keeps the guest from mapping.
+    "b/changes": [b"", b"bus-master", b"x", b",,", b"bus-master\0", b"not-d0," * 18 + b"x", b"bus-master" * 200, b"\xff"],
     "f/backend": [b"", b"/", b"/local/domain/0/backend/iomem", b"/local/domain/0/backend/vif/1/0", b"relative/path",
                   b"/local/domain/0/backend/iomem/0/1", b"/local/domain/0", b"/vm", b"../../../0"],
     "f/backend-id": [b"", b"1", b"32752", b"-1", b"65536", b"x"],

@@ -62,6 +62,7 @@ def test_registers_answer_through_the_agent(bench, guest, granter):
 def test_the_agent_answers_in_documents_as_their_schemas_say(bench, guest, granter):
     agent = Agent(guest)
     with granted(granter, guest, f"{bench.edu}/0@0+4K", "--label=registers") as grant:
+        guest.run("udevadm settle").check()
         for arguments in ("show registers", "wait registers"):
             assert agent.json(arguments)["grant"]["id"] == grant["id"]
         assert agent.json("read registers 0")["values"] == [f"{EDU_ID:#010x}"]

@@ -181,6 +181,17 @@ static void version_lists_match_whole_items(void)
 	EXPECT(!decode_list_has("2, 1", "1"));
 }
 
+static void changes_are_known_words_of_a_list(void)
+{
+	EXPECT(decode_changes("bus-master") == 1);
+	EXPECT(decode_changes("decode-off,bar-register") == 10);
+	EXPECT(decode_changes("not-d0,frobnicated,not-d0") == 4);
+	EXPECT(decode_changes("") == 0);
+	EXPECT(decode_changes(",,bus-master,") == 1);
+	EXPECT(decode_changes("Bus-Master,bus-masters,bus-maste, not-d0") == 0);
+	EXPECT(!decode_change_name(4));
+}
+
 int main(void)
 {
 	ranges_overlap_only_when_they_share_a_byte();
@@ -193,6 +204,7 @@ int main(void)
 	numbers_have_one_spelling();
 	labels_are_short_plain_words();
 	version_lists_match_whole_items();
+	changes_are_known_words_of_a_list();
 	if (failures)
 		printf("%d failed\n", failures);
 	else

@@ -7,8 +7,9 @@ import re
 import pytest
 
 from devices import E1000E, REMOVED
-from product import problems
+from product import Agent, problems
 from scenario import wait_until
+from test_kernel_store import hung_xenstored
 
 SYSFS = "/sys/bus/pci/devices"
 BUS_MASTER, DECODE_OFF, NOT_D0, BAR_REGISTER = 1, 2, 4, 8
@@ -117,9 +118,11 @@ def test_a_device_that_does_not_decode_is_granted_only_where_that_is_allowed(ben
     bench.dom0(f"echo 1 > {SYSFS}/{REMOVED}/enable").check()
 
 
-def test_commands_tell_of_a_change_within_two_seconds(bench, pv, granter):
+def test_commands_of_both_sides_tell_of_a_change_within_two_seconds(bench, guest, granter):
+    agent = Agent(guest)
     bench.dom0(f"echo 1 > {SYSFS}/{REMOVED}/enable").check()
-    grant = granter.grant(pv, f"{REMOVED}/0@0+4K")["id"]
+    grant = granter.grant(guest, f"{REMOVED}/0@0+4K")["id"]
+    untouched = bench.xenstore()
     command = int.from_bytes(read(bench, 4, 2), "little")
     changes = ((command | 4, "bus-master", "bus mastering is on", "COMMAND=0:4"),
                (command & ~2, "decode-off", "memory decoding is off", "COMMAND=2:2"))
@@ -133,7 +136,40 @@ def test_commands_tell_of_a_change_within_two_seconds(bench, pv, granter):
             layer = problems(granter.run("--json doctor"))["grants"]
             assert layer["message"] == f"{REMOVED} (g{grant}): {words}"
             assert layer["remedy"] == f"setpci -s {REMOVED} {remedy}"
+            told = problems(agent.run("--json doctor"))[f"g{grant}"]
+            assert (told["message"], told["code"]) == (words, layer["code"])
+            assert agent.json(f"show g{grant}")["grant"]["changes"] == [name]
+            assert agent.list()[0]["state"] == "mapped"
         bench.dom0("sleep 2")
-        assert problems(granter.run("--json doctor")) == {}
+        assert problems(granter.run("--json doctor")) == problems(agent.run("--json doctor")) == {}
+        assert bench.xenstore() == untouched
         assert granter.json(f"show g{grant}")["grant"]["changes"] == []
     granter.run(f"revoke g{grant} --wait=60").check()
+
+
+def test_a_guest_is_told_once_and_when_xenstored_answers(bench, guest, granter):
+    agent = Agent(guest)
+    bench.dom0(f"echo 1 > {SYSFS}/{REMOVED}/enable").check()
+    grant = granter.grant(guest, f"{REMOVED}/0@0+4K")
+    backend = f"/local/domain/0/backend/iomem/{guest.domid}/{grant['devid']}"
+    command = int.from_bytes(read(bench, 4, 2), "little")
+
+    def told():
+        return agent.json(f"show {grant['id']}")["grant"]["changes"]
+
+    with written(bench, 4, (command | 4).to_bytes(2, "little")):
+        with hung_xenstored(bench):
+            wait_until("the module sees it", lambda: changes(bench, str(grant["id"])) == BUS_MASTER, 5)
+            assert told() == []
+        wait_until("the guest is told", lambda: told() == ["bus-master"], 10)
+        (node,) = [line for line in bench.xenstore(backend).splitlines() if line.startswith(f"{backend}/changes ")]
+        assert '"bus-master"' in node and node.endswith(f"(n0,r{guest.domid})"), node
+        # A watch tells of the path itself at first.
+        assert bench.dom0(f"timeout 4 xenstore-watch -n 9 {backend}").out == f"{backend}\n"
+        refused = guest.run(f"xenstore-write {backend}/changes x || xenstore-rm {backend}/changes")
+        assert refused.rc != 0, refused.text
+        # A driver of the guest that comes later reads it, too.
+        guest.run("rmmod xen_iomemgrant && modprobe xen_iomemgrant").check()
+        wait_until("the guest maps again", lambda: [g["changes"] for g in agent.list()] == [["bus-master"]], 20)
+    wait_until("the guest is told of the end", lambda: told() == [], 10)
+    granter.revoke(grant)

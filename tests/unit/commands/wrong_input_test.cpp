@@ -134,7 +134,7 @@ TEST(WrongInput, of_the_guests_program)
 		{{"list", "size"}, "list takes no argument, and 'size' is one",
 			"xen-iomemagent list --help"},
 		{{"list", "-o", "id,colour"}, "no column 'colour'",
-			"columns: id, size, pages, mode, cache, state, users, node, label, "
+			"columns: id, size, pages, mode, cache, state, changes, users, node, label, "
 			"granter, refs, uuid, gfn, map"},
 	};
 	agent::Guest guest;
