@@ -35,6 +35,20 @@ constexpr std::uint32_t longest_answer = 1 << 20;
 // There is no event for a place in the queue of a listening socket.
 constexpr milliseconds connect_pause{20};
 
+// So many requests fit into the buffer of a socket, however long they are.  It matters because
+// xenstored reads nothing from a client that leaves answers unread.
+constexpr std::size_t most_ahead = 32;
+
+std::string encode(const XenStoreRequest& request, std::uint32_t transaction, std::uint32_t number)
+{
+	const xsd_sockmsg header{.type = static_cast<std::uint32_t>(request.type),
+		.req_id = number,
+		.tx_id = transaction,
+		.len = static_cast<std::uint32_t>(request.payload.size())};
+	return std::string(reinterpret_cast<const char*>(&header), sizeof(header)) +
+	       request.payload;
+}
+
 bool contains_word(const std::filesystem::path& path, std::string_view word)
 {
 	std::ifstream file(path);
@@ -170,39 +184,51 @@ XenStoreConnection::XenStoreConnection(const XenStorePlaces& places, XenStorePat
 XenStoreAnswer XenStoreConnection::ask(xsd_sockmsg_type type, std::uint32_t transaction,
 	std::string_view payload, const std::string& what)
 {
-	if (fd_.get() < 0)
-		throw lost(what);
-	const xsd_sockmsg header{.type = static_cast<std::uint32_t>(type),
-		.req_id = ++last_request_,
-		.tx_id = transaction,
-		.len = static_cast<std::uint32_t>(payload.size())};
-	// xenstored would drop the connection.
-	if (payload.size() > XENSTORE_PAYLOAD_MAX)
-		return {{}, "E2BIG"};
-	std::string message(reinterpret_cast<const char*>(&header), sizeof(header));
-	message += payload;
+	return ask(transaction, {{type, std::string(payload), what}}).front();
+}
+
+std::vector<XenStoreAnswer> XenStoreConnection::ask(
+	std::uint32_t transaction, const std::vector<XenStoreRequest>& requests)
+{
+	for (const auto& request : requests) {
+		if (fd_.get() < 0)
+			throw lost(request.what);
+		// xenstored would drop the connection.
+		if (request.payload.size() > XENSTORE_PAYLOAD_MAX)
+			return {requests.size(), {{}, "E2BIG"}};
+	}
+	const auto first = last_request_ + 1;
+	std::vector<XenStoreAnswer> answers;
 	try {
-		Wait wait(patience_, what);
-		send(message, wait);
-		std::optional<XenStoreAnswer> answer;
-		while (!answer) {
-			if (!receive(what))
-				wait.sleep(fd_.get(), POLLIN);
-			// Events may stand behind the answer; nothing that has arrived stays in
-			// inbox_.
-			xsd_sockmsg found{};
-			std::string text;
-			while (next_message(found, text)) {
-				if (found.req_id != header.req_id)
-					continue;
-				answer = found.type == XS_ERROR ? XenStoreAnswer{{}, text.c_str()}
-								: XenStoreAnswer{text, {}};
-			}
+		for (std::size_t sent = 0; answers.size() < requests.size();) {
+			Wait wait(patience_, requests[answers.size()].what);
+			while (sent < std::min(requests.size(), answers.size() + most_ahead))
+				send(encode(requests[sent++], transaction, ++last_request_), wait);
+			take_answers(answers, first, wait);
 		}
-		return *answer;
 	} catch (const Error&) {
 		give_up();
 		throw;
+	}
+	return answers;
+}
+
+// Waits for the next answer, and takes those that have arrived with it.  Events may stand behind
+// them; nothing that has arrived stays in inbox_.
+void XenStoreConnection::take_answers(
+	std::vector<XenStoreAnswer>& answers, std::uint32_t first, Wait& wait)
+{
+	xsd_sockmsg found{};
+	std::string text;
+	for (const auto before = answers.size(); answers.size() == before;) {
+		if (!receive(wait.what))
+			wait.sleep(fd_.get(), POLLIN);
+		while (next_message(found, text)) {
+			if (found.req_id != first + answers.size())
+				continue;
+			answers.push_back(found.type == XS_ERROR ? XenStoreAnswer{{}, text.c_str()}
+								 : XenStoreAnswer{text, {}});
+		}
 	}
 }
 

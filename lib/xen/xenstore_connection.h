@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 extern "C" {
 #include <xen/io/xs_wire.h>
@@ -46,6 +47,14 @@ struct XenStorePatience {
 	static constexpr std::chrono::milliseconds last_chance{1000};
 };
 
+/// A request to xenstored.
+struct XenStoreRequest {
+	xsd_sockmsg_type type;
+	std::string payload;
+	/// Says what is being done, for errors.
+	std::string what;
+};
+
 /// An answer of xenstored.
 struct XenStoreAnswer {
 	std::string payload;
@@ -67,6 +76,11 @@ public:
 	/// up, and every later request throws no-xenstore at once.
 	XenStoreAnswer ask(xsd_sockmsg_type type, std::uint32_t transaction,
 		std::string_view payload, const std::string& what);
+	/// The same for several requests, some of which are sent ahead of the answers to those
+	/// before.  xenstored carries all of them out, whatever it answers to one, in this order,
+	/// which is that of the answers returned.  Each answer has the whole limit.
+	std::vector<XenStoreAnswer> ask(
+		std::uint32_t transaction, const std::vector<XenStoreRequest>& requests);
 
 	/// Readable when take_events() has something to say.
 	int fd() const { return epoll_.get(); }
@@ -78,6 +92,7 @@ private:
 	struct Wait;
 
 	void send(std::string_view message, Wait& wait);
+	void take_answers(std::vector<XenStoreAnswer>& answers, std::uint32_t first, Wait& wait);
 	bool receive(const std::string& what);
 	bool next_message(xsd_sockmsg& header, std::string& payload);
 	void wake_reader() const;

@@ -100,6 +100,15 @@ void expect_one_event(XenStoreConnection& connection)
 	EXPECT_FALSE(connection.take_events());
 }
 
+/// Requests to read that many names, each a number.
+std::vector<XenStoreRequest> numbered(int count)
+{
+	std::vector<XenStoreRequest> requests;
+	for (int i = 0; i < count; i++)
+		requests.push_back({XS_READ, fmt::format("{}", i), fmt::format("read {}", i)});
+	return requests;
+}
+
 std::vector<Message> silence(const Message&)
 {
 	return {};
@@ -213,6 +222,47 @@ TEST_F(XenStoreUnit, a_xenstored_that_goes_away_is_told_at_once)
 	server.reset();
 	EXPECT_EQ(failure_of([&] { (void)read_name(connection); }).text,
 		"read XenStore node /name: xenstored does not answer");
+}
+
+TEST_F(XenStoreUnit, many_requests_have_each_its_own_answer)
+{
+	serve([](const Message& request) -> std::vector<Message> {
+		if (request.payload == "13")
+			return {{XS_ERROR, 0, "ENOENT\0"s}};
+		return {{XS_WATCH_EVENT, 0, "/name\0token\0"s}, {XS_READ, 0, request.payload}};
+	});
+	XenStoreConnection connection(places, {});
+	const auto answers = connection.ask(0, numbered(100));
+	ASSERT_EQ(answers.size(), 100U);
+	for (std::size_t i = 0; i < answers.size(); i++)
+		EXPECT_EQ(answers[i].payload, i == 13 ? "" : fmt::format("{}", i));
+	EXPECT_EQ(answers[13].error, "ENOENT");
+	EXPECT_TRUE(connection.ask(0, {}).empty());
+	expect_one_event(connection);
+}
+
+TEST_F(XenStoreUnit, a_bounded_number_of_requests_is_sent_ahead_of_an_answer)
+{
+	serve(silence);
+	XenStoreConnection connection(places, {.limit = 300ms});
+	const auto failure = failure_of([&] { (void)connection.ask(0, numbered(100)); });
+	EXPECT_EQ(failure.text, "read 0: xenstored has not answered for 0.3s");
+	EXPECT_EQ(failure.slug, "no-xenstore");
+	EXPECT_EQ(nr_requests(XS_READ), 32U);
+}
+
+TEST_F(XenStoreUnit, each_of_many_answers_has_the_whole_limit)
+{
+	serve([](const Message& request) -> std::vector<Message> {
+		if (request.payload == "5")
+			return {};
+		std::this_thread::sleep_for(100ms);
+		return {{XS_READ, 0, request.payload}};
+	});
+	XenStoreConnection connection(places, {.limit = 400ms});
+	const auto failure = failure_of([&] { (void)connection.ask(0, numbered(10)); });
+	EXPECT_EQ(failure.text, "read 5: xenstored has not answered for 0.4s");
+	EXPECT_GE(failure.took, 900ms);
 }
 
 TEST_F(XenStoreUnit, an_event_that_arrives_with_an_answer_wakes_the_event_loop)
