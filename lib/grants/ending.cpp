@@ -79,19 +79,21 @@ void Ending::withdraw_ended(std::vector<RevokedGrant>& items)
 // at the same time sees no other grant in the kernel, and removes the directories.
 void Ending::withdraw_of(Domid grantee, const std::vector<RevokedGrant*>& items)
 {
-	for (const auto* item : items)
+	std::vector<PublicationPath> paths;
+	for (const auto* item : items) {
 		host_.trace(fmt::format(
 			"{}: ended; withdrawing it from XenStore", item->status.grant.id.str()));
-	if (items.size() == 1 && !Look(host_).has_grant_of(grantee)) {
-		withdraw(host_.store, items.front()->status.path(host_.self));
+		paths.push_back(item->status.path(host_.self));
+	}
+	if (paths.size() == 1 && !Look(host_).has_grant_of(grantee)) {
+		withdraw(host_.store, paths.front());
 		return;
 	}
 	// Outside of a transaction, in which xenstored would compare each node removed with all
 	// those before.  Each directory is removed by a request of its own: xenbus in the guest
 	// takes a device for gone when it hears of that device's directory, and xenstored tells of
 	// no node below the one that is removed.
-	for (const auto* item : items)
-		withdraw_beside_others(host_.store, item->status.path(host_.self));
+	withdraw_beside_others(host_.store, paths);
 	if (!Look(host_).has_grant_of(grantee))
 		remove_empty_directories(host_.store, host_.self, grantee);
 }

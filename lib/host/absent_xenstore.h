@@ -20,7 +20,7 @@ public:
 	std::optional<std::string> read(const std::string&) override { fail(); }
 	std::vector<std::string> directory(const std::string&) override { fail(); }
 	void write(const std::string&, const std::string&) override { fail(); }
-	void remove(const std::string&) override { fail(); }
+	void remove(const std::vector<std::string>&) override { fail(); }
 	NodePermissions permissions(const std::string&) override { fail(); }
 	XenStoreQuota quota(Domid) override { fail(); }
 	void transact(const std::function<void(XenStoreTransaction&)>&) override { fail(); }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lib/values/domid.h"
@@ -36,8 +37,10 @@ public:
 	virtual std::optional<std::string> read(const std::string& path) = 0;
 	/// Names of the children; empty when there are none or no such node.
 	virtual std::vector<std::string> directory(const std::string& path) = 0;
-	/// Creates the node and missing parents; a new node inherits its parent's permissions.
-	virtual void write(const std::string& path, const std::string& value) = 0;
+	/// Gives each node its value, in this order.  Creates the node and missing parents; a new
+	/// node inherits its parent's permissions.  It is far quicker than one call for each.
+	virtual void write(const std::vector<std::pair<std::string, std::string>>& nodes) = 0;
+	void write(const std::string& path, const std::string& value) { write({{path, value}}); }
 	/// Creates an empty node with these permissions; its later children inherit them.
 	virtual void make_directory(const std::string& path, const NodePermissions& permissions) = 0;
 	/// Removes the node and everything below it; no error when it is not there.
@@ -71,8 +74,10 @@ public:
 	/// Names of the children; empty when there are none or no such node.
 	virtual std::vector<std::string> directory(const std::string& path) = 0;
 	virtual void write(const std::string& path, const std::string& value) = 0;
-	/// Removes the node and everything below it; no error when it is not there.
-	virtual void remove(const std::string& path) = 0;
+	/// Removes each node and everything below it, in this order; no error when it is not there.
+	/// An error of one is thrown when the others are removed.  It is far quicker than one call
+	/// for each.
+	virtual void remove(const std::vector<std::string>& paths) = 0;
 	virtual NodePermissions permissions(const std::string& path) = 0;
 	/// Dom0 alone may ask; the domain without privilege is @domid.
 	virtual XenStoreQuota quota(Domid domid) = 0;

@@ -16,10 +16,11 @@ namespace
 
 using Access = NodePermission::Access;
 
-void write_nodes(XenStoreTransaction& transaction, const std::string& directory, const Nodes& nodes)
+Nodes below(const std::string& directory, Nodes nodes)
 {
-	for (const auto& [key, value] : nodes)
-		transaction.write(fmt::format("{}/{}", directory, key), value);
+	for (auto& [key, value] : nodes)
+		key = fmt::format("{}/{}", directory, key);
+	return nodes;
 }
 
 using Names = std::set<std::string>;
@@ -60,8 +61,8 @@ void publish_one(XenStoreTransaction& transaction, const PublicationPath& path,
 {
 	transaction.make_directory(
 		path.frontend(), {{path.grantee(), Access::none}, {path.granter(), Access::read}});
-	write_nodes(transaction, path.backend(), encode_backend(path, publication));
-	write_nodes(transaction, path.frontend(), encode_frontend(path));
+	transaction.write(below(path.backend(), encode_backend(path, publication)));
+	transaction.write(below(path.frontend(), encode_frontend(path)));
 }
 
 bool remove_if_empty(XenStoreTransaction& transaction, const std::string& path)
@@ -109,7 +110,8 @@ void set_label(XenStore& store, const PublicationPath& path, const Label& label)
 		// Writing would bring a removed directory back to life.
 		if (!transaction.read(path.backend("state")))
 			throw Error(kind::no_grant,
-				fmt::format("{} was withdrawn while it was labelled", path.id().str()),
+				fmt::format(
+					"{} was withdrawn while it was labelled", path.id().str()),
 				"xen-iomemgrant list");
 		transaction.write(path.backend("label"), label.str());
 	});
@@ -138,15 +140,17 @@ std::set<PublicationPath> announce_closing(
 	store.transact([&](XenStoreTransaction& transaction) {
 		asked.clear();
 		const auto& first = paths.front();
-		const auto names = children(transaction,
-			PublicationPath::backends(first.granter(), first.grantee()));
+		const auto names = children(
+			transaction, PublicationPath::backends(first.granter(), first.grantee()));
+		Nodes states;
 		for (const auto& path : paths) {
 			if (!names.contains(path.name()))
 				continue;
-			transaction.write(
-				path.backend("state"), encode_state(XenbusState::closing));
+			states.push_back(
+				{path.backend("state"), encode_state(XenbusState::closing)});
 			asked.insert(path);
 		}
+		transaction.write(states);
 	});
 	return asked;
 }
@@ -171,10 +175,14 @@ void withdraw(XenStore& store, const PublicationPath& path)
 	});
 }
 
-void withdraw_beside_others(XenStore& store, const PublicationPath& path)
+void withdraw_beside_others(XenStore& store, const std::vector<PublicationPath>& paths)
 {
-	store.remove(path.frontend());
-	store.remove(path.backend());
+	std::vector<std::string> directories;
+	for (const auto& path : paths) {
+		directories.push_back(path.frontend());
+		directories.push_back(path.backend());
+	}
+	store.remove(directories);
 }
 
 void remove_empty_directories(XenStore& store, Domid granter, Domid grantee)

@@ -42,9 +42,9 @@ void fence(XenStore& store, const PublicationPath& path);
 /// Takes a publication out of XenStore with every directory this leaves empty, in one transaction,
 /// so that the store is as it was before publish().  A publication that is not there is no error.
 void withdraw(XenStore& store, const PublicationPath& path);
-/// Takes a publication out of XenStore with two requests, for a grantee that has others: the
+/// Takes publications out of XenStore with two requests each, for a grantee that has others: the
 /// directories above stay, empty or not.
-void withdraw_beside_others(XenStore& store, const PublicationPath& path);
+void withdraw_beside_others(XenStore& store, const std::vector<PublicationPath>& paths);
 
 /// Removes the directories above the publications of one grantee, those that are empty.
 void remove_empty_directories(XenStore& store, Domid granter, Domid grantee);

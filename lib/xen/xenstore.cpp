@@ -58,18 +58,33 @@ public:
 		throw store_error(answer.error, what);
 	}
 
-	void write(const std::string& path, const std::string& value)
+	void write(const std::vector<std::pair<std::string, std::string>>& nodes)
 	{
-		require(XS_WRITE, joined({path}) + value,
-			fmt::format("write XenStore node {}", path));
+		std::vector<XenStoreRequest> requests;
+		for (const auto& [path, value] : nodes)
+			requests.push_back({XS_WRITE, joined({path}) + value,
+				fmt::format("write XenStore node {}", path)});
+		require_all(requests);
 	}
 
-	void remove(const std::string& path)
+	void remove(const std::vector<std::string>& paths)
 	{
-		const auto what = fmt::format("remove XenStore node {}", path);
-		const auto answer = ask(XS_RM, joined({path}), what);
-		if (!answer && answer.error != "ENOENT")
-			throw store_error(answer.error, what);
+		std::vector<XenStoreRequest> requests;
+		for (const auto& path : paths)
+			requests.push_back({XS_RM, joined({path}),
+				fmt::format("remove XenStore node {}", path)});
+		require_all(requests, "ENOENT");
+	}
+
+	/// Throws the first error but @accepted, when all requests have been answered.
+	void require_all(
+		const std::vector<XenStoreRequest>& requests, std::string_view accepted = "")
+	{
+		const auto answers = connection_.ask(transaction_, requests);
+		for (std::size_t i = 0; i < answers.size(); i++) {
+			if (answers[i].error != accepted && !answers[i])
+				throw store_error(answers[i].error, requests[i].what);
+		}
 	}
 
 	void require(xsd_sockmsg_type type, const std::string& payload, const std::string& what)
@@ -164,9 +179,11 @@ public:
 		return requests_.directory(path);
 	}
 
-	void write(const std::string& path, const std::string& value) override
+	using XenStoreTransaction::write;
+
+	void write(const std::vector<std::pair<std::string, std::string>>& nodes) override
 	{
-		requests_.write(path, value);
+		requests_.write(nodes);
 	}
 
 	void make_directory(const std::string& path, const NodePermissions& permissions) override
@@ -181,7 +198,7 @@ public:
 			fmt::format("set permissions of XenStore node {}", path));
 	}
 
-	void remove(const std::string& path) override { requests_.remove(path); }
+	void remove(const std::string& path) override { requests_.remove({path}); }
 
 private:
 	static std::uint32_t start(XenStoreConnection& connection)
@@ -256,10 +273,10 @@ public:
 
 	void write(const std::string& path, const std::string& value) override
 	{
-		requests_.write(path, value);
+		requests_.write({{path, value}});
 	}
 
-	void remove(const std::string& path) override { requests_.remove(path); }
+	void remove(const std::vector<std::string>& paths) override { requests_.remove(paths); }
 
 	NodePermissions permissions(const std::string& path) override
 	{

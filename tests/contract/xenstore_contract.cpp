@@ -73,11 +73,38 @@ TEST_F(XenStoreContract, removing_takes_what_is_below_and_what_is_not_there_is_n
 {
 	store.write(path("a/b/c"), "1");
 	store.write(path("a/d"), "2");
-	store.remove(path("a/b"));
+	store.remove({path("a/b")});
 	EXPECT_EQ(store.directory(path("a")), Names{"d"});
 	EXPECT_EQ(other.read(path("a/b/c")), std::nullopt);
-	store.remove(path("a/b"));
-	store.remove(path("absent/below"));
+	store.remove({path("a/b")});
+	store.remove({path("absent/below")});
+}
+
+TEST_F(XenStoreContract, of_many_nodes_removed_at_once_some_may_be_absent)
+{
+	std::vector<std::string> paths;
+	for (int i = 0; i < 100; i++) {
+		paths.push_back(path("many/" + std::to_string(i)));
+		if (i % 3)
+			store.write(paths.back() + "/below", "1");
+	}
+	store.write(path("many/kept"), "1");
+	store.remove(paths);
+	EXPECT_EQ(other.directory(path("many")), Names{"kept"});
+}
+
+TEST_F(XenStoreContract, many_nodes_written_at_once_have_the_value_that_comes_last)
+{
+	store.transact([&](XenStoreTransaction& transaction) {
+		std::vector<std::pair<std::string, std::string>> nodes;
+		for (int i = 0; i < 100; i++)
+			nodes.emplace_back(path(std::to_string(i)), std::to_string(i));
+		nodes.emplace_back(path("7"), "last");
+		transaction.write(nodes);
+		EXPECT_EQ(transaction.read(path("7")), "last");
+	});
+	EXPECT_EQ(other.read(path("7")), "last");
+	EXPECT_EQ(other.read(path("99")), "99");
 }
 
 TEST_F(XenStoreContract, a_transaction_is_seen_as_a_whole_or_not_at_all)

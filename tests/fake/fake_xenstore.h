@@ -54,10 +54,12 @@ public:
 		fire(path);
 	}
 
-	void remove(const std::string& path) override
+	void remove(const std::vector<std::string>& paths) override
 	{
-		interfere("remove " + path);
-		erase(path);
+		for (const auto& path : paths) {
+			interfere("remove " + path);
+			erase(path);
+		}
 	}
 
 	/// As remove(), but by another than the one under test.
@@ -219,11 +221,15 @@ private:
 			store_.request("list " + path);
 			return children(nodes, path);
 		}
-		void write(const std::string& path, const std::string& value) override
+		using XenStoreTransaction::write;
+
+		void write(const std::vector<std::pair<std::string, std::string>>& written) override
 		{
-			store_.request("write " + path);
-			put(nodes, access, path, value);
-			touched.insert(path);
+			for (const auto& [path, value] : written) {
+				store_.request("write " + path);
+				put(nodes, access, path, value);
+				touched.insert(path);
+			}
 		}
 		void make_directory(
 			const std::string& path, const NodePermissions& permissions) override

@@ -265,6 +265,20 @@ TEST_F(XenStoreUnit, each_of_many_answers_has_the_whole_limit)
 	EXPECT_GE(failure.took, 900ms);
 }
 
+TEST_F(XenStoreUnit, an_error_of_one_removal_is_told_when_the_others_are_done)
+{
+	serve([](const Message& request) -> std::vector<Message> {
+		if (request.payload == "/a\0"s)
+			return {{XS_ERROR, 0, "EACCES\0"s}};
+		return {{XS_ERROR, 0, "ENOENT\0"s}};
+	});
+	const auto store = open_xenstore();
+	EXPECT_EQ(failure_of([&] { store->remove({"/a", "/b", "/c"}); }).text,
+		"remove XenStore node /a: Permission denied");
+	EXPECT_EQ(nr_requests(XS_RM), 3U);
+	store->remove({"/b", "/c", "/d"});
+}
+
 TEST_F(XenStoreUnit, an_event_that_arrives_with_an_answer_wakes_the_event_loop)
 {
 	serve([](const Message&) {
