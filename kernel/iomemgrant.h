@@ -6,6 +6,7 @@
  *	main.c, device.c    the module, /dev/xen/iomemgrant
  *	sysfs.c             class iomemgrant
  *	frontend/           grants published to this guest, /dev/xen/iomem/
+ *	use/                mmap() of a mapping, and the functions for other drivers
  *	map/                mapping, in a guest
  *	grant/              granting, in dom0
  *	bar/                the BARs of which pages are granted, in dom0

@@ -5,11 +5,11 @@
  *	create   how one comes to be               list     all of them, retired ones too
  *	revoke   takes the pages away              refs     has Xen map and unmap references
  *	state    the state of one                  space    the address space they share
- *	mmap     mmap() in user space              users    other drivers that use one
- *	api      functions for other drivers       pm       suspend
+ *	users    other drivers that use one        pm       suspend
  *	pv, hvm  how each kind of guest maps
  *
- * map/inside.h has what only the files of this folder call.  A function that gets a mapping takes
+ * use/ has the two ways to use a mapping: mmap, for programs, and api, for other drivers.
+ * map/inside.h has what only the files of these two folders call.  A function that gets a mapping takes
  * map->lock, and sleeps, unless its comment says otherwise.
  */
 #ifndef IOMEMGRANT_MAP_H
@@ -122,7 +122,7 @@ u64 iomemgrant_map_gfn(const struct iomem_map *map);	/* 0 in a PV guest */
 /* After this the work is not queued by the mapping any more. */
 void iomemgrant_map_forget_notify(struct iomem_map *map);
 
-/* mmap.c.  @first_page of the mapping is at the start of @vma.  Under mmap_lock. */
+/* use/mmap.c.  @first_page of the mapping is at the start of @vma.  Under mmap_lock. */
 int iomemgrant_map_mmap(struct iomem_map *map, struct vm_area_struct *vma,
 			unsigned long first_page);
 

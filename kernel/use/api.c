@@ -9,7 +9,7 @@
 #include <xen/iomemgrant_map.h>
 
 #include "iomemgrant.h"
-#include "inside.h"
+#include "map/inside.h"
 
 static struct xen_iomem *new_user(const struct xen_iomem_ops *ops, void *priv)
 {

@@ -8,7 +8,7 @@
 
 #include "compat.h"
 #include "iomemgrant.h"
-#include "inside.h"
+#include "map/inside.h"
 
 static vm_fault_t map_fault(struct vm_fault *vmf)
 {
