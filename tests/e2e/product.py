@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "schema"))
 import schemas  # noqa: E402
 
 
-def wait_until(true, limit):
+def wait_until(true, limit=20):
     """Until `true()` is; what is wanted here makes no event that could be waited for."""
     deadline = time.monotonic() + limit
     while not true():

@@ -11,8 +11,8 @@ import re
 
 import pytest
 
+from module import references
 from product import Agent
-from test_kernel import references
 
 SEED = int(os.environ.get("XEN_IOMEMGRANT_FUZZ_SEED", "7"))
 VARIANTS = int(os.environ.get("XEN_IOMEMGRANT_FUZZ_VARIANTS", "80"))    # 300 are all lists and more
