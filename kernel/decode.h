@@ -161,4 +161,22 @@ static inline u32 decode_changes(const char *list)
 	return changes;
 }
 
+/* The other way: @text of DECODE_CHANGES_MAX + 1 bytes becomes that list, empty without a change. */
+static inline void decode_changes_text(u32 changes, char *text)
+{
+	const char *name;
+	unsigned int bit;
+	char *end = text;
+
+	for (bit = 0; (name = decode_change_name(bit)); bit++) {
+		if (!(changes & (1U << bit)))
+			continue;
+		if (end != text)
+			*end++ = ',';
+		memcpy(end, name, strlen(name));
+		end += strlen(name);
+	}
+	*end = '\0';
+}
+
 #endif /* IOMEMGRANT_DECODE_H */

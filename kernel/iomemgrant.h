@@ -51,9 +51,6 @@ extern struct miscdevice iomemgrant_device;
 
 extern struct class iomemgrant_class;
 
-/* Names of the IOMEMGRANT_CHANGED_* in @changes, for @text of DECODE_CHANGES_MAX + 1 bytes. */
-void iomemgrant_changes_text(u32 changes, char *text);
-
 /* ----------------------------------------------------------------- probe.c */
 
 /* They ask Xen anew each time.  Any context. */

@@ -11,6 +11,7 @@
 #include <linux/sysfs.h>
 
 #include "compat.h"
+#include "decode.h"
 #include "grant/grant.h"
 #include "iomemgrant.h"
 #include "map/map.h"
@@ -67,24 +68,11 @@ static const char *grant_lost_reason_name(u32 reason)
 	}
 }
 
-void iomemgrant_changes_text(u32 changes, char *text)
-{
-	const char *name;
-	unsigned int bit;
-	int len = 0;
-
-	text[0] = '\0';
-	for (bit = 0; (name = decode_change_name(bit)); bit++)
-		if (changes & BIT(bit))
-			len += scnprintf(text + len, DECODE_CHANGES_MAX + 1 - len, "%s%s",
-					 len ? "," : "", name);
-}
-
 static ssize_t show_changes(char *buf, u32 changes)
 {
 	char text[DECODE_CHANGES_MAX + 1];
 
-	iomemgrant_changes_text(changes, text);
+	decode_changes_text(changes, text);
 	return sysfs_emit(buf, "%s\n", text[0] ? text : "-");
 }
 

@@ -115,7 +115,7 @@ static int write_changes(struct xenbus_transaction xbt, const struct grant_to_te
 	backend_path(path, grant->domid, devid);
 	if (xenbus_scanf(xbt, path, "state", "%d", &state) != 1)
 		return -ENOENT;
-	iomemgrant_changes_text(grant->changes, text);
+	decode_changes_text(grant->changes, text);
 	if (grant->changes)
 		rc = xenbus_write(xbt, path, "changes", text);
 	else

@@ -183,6 +183,8 @@ static void version_lists_match_whole_items(void)
 
 static void changes_are_known_words_of_a_list(void)
 {
+	char text[DECODE_CHANGES_MAX + 1];
+
 	EXPECT(decode_changes("bus-master") == 1);
 	EXPECT(decode_changes("decode-off,bar-register") == 10);
 	EXPECT(decode_changes("not-d0,frobnicated,not-d0") == 4);
@@ -190,6 +192,13 @@ static void changes_are_known_words_of_a_list(void)
 	EXPECT(decode_changes(",,bus-master,") == 1);
 	EXPECT(decode_changes("Bus-Master,bus-masters,bus-maste, not-d0") == 0);
 	EXPECT(!decode_change_name(4));
+
+	decode_changes_text(~0U, text);
+	EXPECT(!strcmp(text, "bus-master,decode-off,not-d0,bar-register"));
+	decode_changes_text(4, text);
+	EXPECT(!strcmp(text, "not-d0"));
+	decode_changes_text(0, text);
+	EXPECT(!strcmp(text, ""));
 }
 
 int main(void)
