@@ -9,8 +9,8 @@
  *	pv, hvm  how each kind of guest maps
  *
  * use/ has the two ways to use a mapping: mmap, for programs, and api, for other drivers.
- * map/inside.h has what only the files of these two folders call.  A function that gets a mapping takes
- * map->lock, and sleeps, unless its comment says otherwise.
+ * map/inside.h has what only the files of these two folders call.  A function that gets a
+ * mapping takes map->lock, and sleeps, unless its comment says otherwise.
  */
 #ifndef IOMEMGRANT_MAP_H
 #define IOMEMGRANT_MAP_H

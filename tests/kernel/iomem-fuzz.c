@@ -140,7 +140,8 @@ static void one_ioctl(struct thread *t)
 		struct iomemgrant_list list;
 		uint32_t size;
 	} arg;
-	unsigned int command = commands[rnd(t, sizeof(commands) / sizeof(commands[0]))], i, spoils = rnd(t, 2) ? 0 : 1 + rnd(t, 4);
+	unsigned int command = commands[rnd(t, sizeof(commands) / sizeof(commands[0]))];
+	unsigned int i, spoils = rnd(t, 2) ? 0 : 1 + rnd(t, 4);
 	void *pointer = &arg;
 
 	if (rnd(t, 40) == 0)
@@ -176,8 +177,9 @@ static void one_ioctl(struct thread *t)
 		break;
 	}
 	for (i = 0; i < spoils; i++)
-		spoil(t, arg.bytes, arg.size && arg.size < sizeof(arg) ? arg.size + 1 : sizeof(arg));
-	/* A grant that outlives its file is ended below, one held by nobody else never waits. */
+		spoil(t, arg.bytes,
+		      arg.size && arg.size < sizeof(arg) ? arg.size + 1 : sizeof(arg));
+	/* A grant that outlives its file is ended below; one held by itself never waits. */
 	if (rnd(t, 100) == 0)
 		pointer = (void *)(uintptr_t)odd_number(t);
 	nr_calls++;
@@ -360,8 +362,10 @@ int main(int argc, char **argv)
 		for (i = 0; i < (int)good_map.nr_refs; i++)
 			refs[i] = atoi(argv[4]) + i;
 	}
-	if (mmap(ARENA, ARENA_SPACE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
-		 -1, 0) != ARENA || mprotect(ARENA, ARENA_SIZE, PROT_READ | PROT_WRITE)) {
+	if (mmap(ARENA, ARENA_SPACE, PROT_NONE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1,
+		 0) != ARENA ||
+	    mprotect(ARENA, ARENA_SIZE, PROT_READ | PROT_WRITE)) {
 		perror("arena");
 		return 99;
 	}

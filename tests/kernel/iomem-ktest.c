@@ -91,9 +91,9 @@ static int do_info(void)
 		perror("INFO");
 		return 1;
 	}
-	printf("api=%u grant=%d hypervisor=%d translated=%d mapped-count=%d locked-down=%d gnttab=%u "
-	       "max-pages=%u max-refs=%u refs=%u grants=%u frames=%u max-frames=%u headroom=%u "
-	       "refs-per-frame=%u refs-left=%u\n",
+	printf("api=%u grant=%d hypervisor=%d translated=%d mapped-count=%d locked-down=%d "
+	       "gnttab=%u max-pages=%u max-refs=%u refs=%u grants=%u frames=%u max-frames=%u "
+	       "headroom=%u refs-per-frame=%u refs-left=%u\n",
 	       info.api_version, !!(info.caps & IOMEMGRANT_CAP_GRANT),
 	       !!(info.caps & IOMEMGRANT_CAP_HYPERVISOR),
 	       !!(info.caps & IOMEMGRANT_CAP_TRANSLATED),

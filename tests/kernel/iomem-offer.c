@@ -77,12 +77,14 @@ static void publish(const char *offer, const char *backend, const char *frontend
 		snprintf(path, sizeof(path), "%s/state", frontend);
 		put(t, path, "1", 1, true);
 		snprintf(text, sizeof(text), "%s", offer);
-		for (word = strtok_r(text, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest)) {
+		for (word = strtok_r(text, " \n", &rest); word;
+		     word = strtok_r(NULL, " \n", &rest)) {
 			equals = strchr(word, '=');
 			if (!equals || word[1] != '/')
 				die(word);
 			*equals = '\0';
-			snprintf(path, sizeof(path), "%s/%s", *word == 'b' ? backend : frontend, word + 2);
+			snprintf(path, sizeof(path), "%s/%s",
+				 *word == 'b' ? backend : frontend, word + 2);
 			put(t, path, value, unhex(equals + 1, value), *word != 'b');
 		}
 	} while (!xs_transaction_end(xs, t, false) && errno == EAGAIN);

@@ -56,7 +56,8 @@ static void vma_rules(int fd, uint64_t at, uint64_t length, volatile uint32_t *p
 	other = mremap((void *)p, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, other);
 	CHECK_ERRNO("kt5 mremap elsewhere", other == MAP_FAILED ? errno : 0, EINVAL);
 	CHECK("kt5 still there after all that", touch(p, &value) == 0);
-	CHECK_ERRNO("kt5 madvise dofork", madvise((void *)p, PAGE, MADV_DOFORK) ? errno : 0, EINVAL);
+	CHECK_ERRNO("kt5 madvise dofork",
+		    madvise((void *)p, PAGE, MADV_DOFORK) ? errno : 0, EINVAL);
 	child = fork();
 	if (!child) {
 		signal(SIGSEGV, SIG_DFL);
