@@ -161,7 +161,7 @@ static inline u32 decode_changes(const char *list)
 	return changes;
 }
 
-/* The other way: @text of DECODE_CHANGES_MAX + 1 bytes becomes that list, empty without a change. */
+/* The other way: @text of DECODE_CHANGES_MAX + 1 bytes becomes that list, or empty. */
 static inline void decode_changes_text(u32 changes, char *text)
 {
 	const char *name;

@@ -50,9 +50,9 @@ Json to_json(const Check& check)
 
 std::string line_of(const Check& check, const Output& output)
 {
-	const auto colour = check.verdict == Verdict::ok ? Colour::good
-		: check.verdict == Verdict::problem      ? Colour::bad
-							 : Colour::dim;
+	const auto colour = check.verdict == Verdict::ok        ? Colour::good
+			    : check.verdict == Verdict::problem ? Colour::bad
+								: Colour::dim;
 	auto line = fmt::format("{}  {:<11}  {}",
 		output.paint(colour, fmt::format("{:<7}", to_string(check.verdict))), check.name,
 		check.message);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The one source that includes CLI11.  Compiling CLI11's templates takes longer than compiling a verb.
+// The one source that includes CLI11.  Compiling CLI11's templates takes longer than compiling a
+// verb.
 #include "cmd/cli/cli11.h"
 
 #include <algorithm>

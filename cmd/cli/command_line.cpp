@@ -113,8 +113,8 @@ std::optional<int> parse_command_line(const Syntax& program,
 	return std::nullopt;
 }
 
-std::string parse_choice(const std::string& option, const std::string& text,
-	const std::vector<std::string>& choices)
+std::string parse_choice(
+	const std::string& option, const std::string& text, const std::vector<std::string>& choices)
 {
 	if (std::find(choices.begin(), choices.end(), text) != choices.end())
 		return text;
@@ -122,7 +122,8 @@ std::string parse_choice(const std::string& option, const std::string& text,
 	if (!list.empty())
 		list += " or ";
 	const auto near = closest(text, choices, text.size() / 3);
-	throw Error(kind::usage, fmt::format("{}: '{}' is not {}{}", option, text, list, choices.back()),
+	throw Error(kind::usage,
+		fmt::format("{}: '{}' is not {}{}", option, text, list, choices.back()),
 		near.empty() ? "" : fmt::format("did you mean {}?", fmt::join(near, " or ")));
 }
 

@@ -63,8 +63,8 @@ std::optional<double> parse_seconds(std::string_view text)
 		if (text.empty() || !is_digit(text[0]))
 			return std::nullopt;
 		double amount = 0;
-		const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(),
-			amount, std::chars_format::fixed);
+		const auto [end, status] = std::from_chars(
+			text.data(), text.data() + text.size(), amount, std::chars_format::fixed);
 		if (status != std::errc())
 			return std::nullopt;
 		text.remove_prefix(static_cast<std::size_t>(end - text.data()));

@@ -52,7 +52,8 @@ public:
 	Error malformed(const char* name, const std::string& value) const
 	{
 		return {iomemgrant::kind::internal,
-			fmt::format("{}: unexpected value '{}'", (directory_ / name).string(), value),
+			fmt::format(
+				"{}: unexpected value '{}'", (directory_ / name).string(), value),
 			"is the module of another version loaded? modinfo xen_iomemgrant"};
 	}
 
@@ -175,8 +176,8 @@ const MappedGrant* find_in(const std::vector<MappedGrant>& grants, const GrantNa
 	}
 	if (by_id && by_label && by_id != by_label)
 		throw Error(iomemgrant::kind::ambiguous_grant,
-			fmt::format("'{}' is the id of one grant and the label of {}", name.label->str(),
-				by_label->name()),
+			fmt::format("'{}' is the id of one grant and the label of {}",
+				name.label->str(), by_label->name()),
 			fmt::format("use id:{} or label:{}", name.id->value(), name.label->str()));
 	return by_id ? by_id : by_label;
 }
@@ -195,8 +196,8 @@ MappedGrant find_mapped(const Roots& roots, const GrantName& name)
 	if (!grant || !grant->id)
 		throw no_grant(name);
 	if (!grant->is_mapped())
-		throw Error(kind::revoked,
-			fmt::format("{} is no longer mapped (state '{}')", grant->name(), grant->state));
+		throw Error(kind::revoked, fmt::format("{} is no longer mapped (state '{}')",
+						   grant->name(), grant->state));
 	return *grant;
 }
 

@@ -113,7 +113,8 @@ Error cannot_open(int errnum, const MappedGrant& grant, const Lockdown& lockdown
 	case ENOENT:
 	case ENXIO:
 	case ENODEV:
-		return {kind::revoked, fmt::format("{} has been revoked: {} is gone", grant.name(), path)};
+		return {kind::revoked,
+			fmt::format("{} has been revoked: {} is gone", grant.name(), path)};
 	case EPERM:
 		if (lockdown.active())
 			return {iomemgrant::kind::permission,
@@ -134,25 +135,26 @@ void check_range(const MappedGrant& grant, const ByteRange& range, Width width)
 	const auto check_multiple = [&](const char* what, std::uint64_t value) {
 		if (value % bytes(width))
 			throw Error(iomemgrant::kind::unaligned,
-				fmt::format("{} {:#x} is not a multiple of {} (width {})", what, value,
-					bytes(width), static_cast<unsigned>(width)));
+				fmt::format("{} {:#x} is not a multiple of {} (width {})", what,
+					value, bytes(width), static_cast<unsigned>(width)));
 	};
 	if (!range.length)
 		throw Error(iomemgrant::kind::empty_range,
-			fmt::format("length must be at least one register ({} bytes)", bytes(width)));
+			fmt::format(
+				"length must be at least one register ({} bytes)", bytes(width)));
 	check_multiple("offset", range.offset);
 	check_multiple("length", range.length);
 	if (range.offset > grant.length || range.length > grant.length - range.offset)
 		throw Error(iomemgrant::kind::range_past_end,
-			fmt::format("{:#x}+{:#x} ends past the {:#x} bytes of {}", range.offset, range.length,
-				grant.length, grant.name()));
+			fmt::format("{:#x}+{:#x} ends past the {:#x} bytes of {}", range.offset,
+				range.length, grant.length, grant.name()));
 }
 
 int open_node(const MappedGrant& grant, Access access)
 {
 	assert(grant.node);
-	const int fd = open(
-		grant.node->c_str(), (access == Access::read_write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	const int fd = open(grant.node->c_str(),
+		(access == Access::read_write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
 	const int errnum = errno;
 	if (fd < 0)
 		throw cannot_open(errnum, grant, Lockdown::read());
@@ -165,8 +167,8 @@ Mapping::Mapping(const MappedGrant& grant, const ByteRange& range, Access access
 {
 	const bool writable = access == Access::read_write;
 	const int fd = open_node(grant, access);
-	void* pages = mmap(nullptr, size_, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
-		fd, static_cast<off_t>(start_));
+	void* pages = mmap(nullptr, size_, writable ? PROT_READ | PROT_WRITE : PROT_READ,
+		MAP_SHARED, fd, static_cast<off_t>(start_));
 	const int errnum = errno;
 	close(fd);
 	if (pages == MAP_FAILED)

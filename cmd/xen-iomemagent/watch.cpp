@@ -18,7 +18,7 @@ namespace
 {
 
 constexpr auto node_events = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM | IN_ATTRIB |
-	IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+			     IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 
 // The longest a single poll() may last, so that the count of milliseconds fits.
 constexpr std::chrono::milliseconds longest_poll = std::chrono::hours(1);
@@ -26,7 +26,8 @@ constexpr std::chrono::milliseconds longest_poll = std::chrono::hours(1);
 } // namespace
 
 NodeWatch::NodeWatch(const Roots& roots)
-	: device_root_(roots.dev), nodes_(roots.nodes()), fd_(inotify_init1(IN_CLOEXEC | IN_NONBLOCK))
+	: device_root_(roots.dev), nodes_(roots.nodes()),
+	  fd_(inotify_init1(IN_CLOEXEC | IN_NONBLOCK))
 {
 	if (fd_ < 0)
 		throw Error::from_errno(errno, "inotify_init1");
@@ -45,7 +46,8 @@ void NodeWatch::arm()
 	while (inotify_add_watch(fd_, directory.c_str(), node_events) < 0) {
 		const int errnum = errno;
 		if (errnum != ENOENT || directory == device_root_)
-			throw Error::from_errno(errnum, fmt::format("watch {}", directory.string()));
+			throw Error::from_errno(
+				errnum, fmt::format("watch {}", directory.string()));
 		directory = directory.parent_path();
 	}
 }
@@ -61,7 +63,8 @@ bool NodeWatch::wait(std::chrono::steady_clock::time_point deadline)
 		if (left <= milliseconds(0))
 			return false;
 		pollfd events = {.fd = fd_, .events = POLLIN, .revents = 0};
-		const int rc = poll(&events, 1, static_cast<int>(std::min(left, longest_poll).count()));
+		const int rc =
+			poll(&events, 1, static_cast<int>(std::min(left, longest_poll).count()));
 		if (rc < 0 && errno != EINTR)
 			throw Error::from_errno(errno, "poll");
 		if (rc > 0)

@@ -13,17 +13,16 @@ namespace
 
 std::string line_of(const Remains& remains)
 {
-	const auto name = remains.status
-		? fmt::format("{} of {}", remains.status->grant.id.str(),
-			  describe(remains.status->domain))
-		: remains.path;
-	const auto* verb = remains.result == Remains::Result::removed ? "removed"
-		: remains.result == Remains::Result::waiting          ? "waiting for"
-								      : "cannot remove";
-	auto line = fmt::format("{} {} {}: {}", verb, to_string(remains.kind), name, remains.reason);
+	const auto name = remains.status ? fmt::format("{} of {}", remains.status->grant.id.str(),
+						   describe(remains.status->domain))
+					 : remains.path;
+	const auto* verb = remains.result == Remains::Result::removed   ? "removed"
+			   : remains.result == Remains::Result::waiting ? "waiting for"
+									: "cannot remove";
+	auto line =
+		fmt::format("{} {} {}: {}", verb, to_string(remains.kind), name, remains.reason);
 	if (remains.error)
-		line += fmt::format(
-			": {} [{}]", remains.error->what(), remains.error->kind().slug);
+		line += fmt::format(": {} [{}]", remains.error->what(), remains.error->kind().slug);
 	return line;
 }
 

@@ -36,9 +36,9 @@ void say(const std::string& line)
 void complain(const std::string& line)
 {
 	// systemd takes the priority out again; a terminal does not.
-	std::fputs(fmt::format("{}xen-iomemgrantd: {}\n", getenv("JOURNAL_STREAM") ? SD_ERR : "",
-			   line)
-			   .c_str(),
+	std::fputs(
+		fmt::format("{}xen-iomemgrantd: {}\n", getenv("JOURNAL_STREAM") ? SD_ERR : "", line)
+			.c_str(),
 		stderr);
 }
 
@@ -51,13 +51,12 @@ void require(int result, const char* what)
 } // namespace
 
 Service::Service(bool verbose)
-	: verbose_(verbose),
-	  caretaker_(
-		  [this](const std::string& line) {
-			  if (verbose_)
-				  say(line);
-		  },
-		  complain)
+	: verbose_(verbose), caretaker_(
+				     [this](const std::string& line) {
+					     if (verbose_)
+						     say(line);
+				     },
+				     complain)
 {
 	device_ = open_grant_device();
 	if (!device_->info().can_grant)
@@ -113,8 +112,7 @@ int Service::run()
 		static_cast<Service*>(self)->look();
 		return 0;
 	};
-	require(sd_event_add_time_relative(
-			event_, &timer_, CLOCK_MONOTONIC, 0, 0, on_timer, this),
+	require(sd_event_add_time_relative(event_, &timer_, CLOCK_MONOTONIC, 0, 0, on_timer, this),
 		"make a timer");
 	watch_fds();
 	(void)sd_notify(0, "READY=1");
@@ -160,8 +158,7 @@ void Service::look_within(milliseconds delay)
 {
 	std::uint64_t now = 0;
 	(void)sd_event_now(event_, CLOCK_MONOTONIC, &now); // fails before the loop runs only
-	const auto wanted =
-		now + static_cast<std::uint64_t>(microseconds(delay).count());
+	const auto wanted = now + static_cast<std::uint64_t>(microseconds(delay).count());
 	// An event never puts off a look that is due sooner.
 	if (armed_for_ > now && armed_for_ <= wanted)
 		return;

@@ -18,8 +18,8 @@ namespace iomemgrant
 /// The event loop: watches, the module's device, a timer, signals, systemd.
 ///
 /// One thread, and xenstored is asked synchronously: for as long as a request may take nothing else
-/// happens, and nothing is lost either, since every look starts from what is true then.  If xenstored
-/// goes away or hangs the service tries again and again to reach it.
+/// happens, and nothing is lost either, since every look starts from what is true then.  If
+/// xenstored goes away or hangs the service tries again and again to reach it.
 class Service
 {
 public:

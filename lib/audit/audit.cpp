@@ -46,8 +46,8 @@ std::vector<std::pair<std::string, std::string>> audit_fields(const AuditEntry& 
 	}
 	if (entry.region) {
 		const auto& region = *entry.region;
-		auto range = fmt::format(
-			"{}/{}@{:#x}", region.sbdf.str(), region.bar, region.offset);
+		auto range =
+			fmt::format("{}/{}@{:#x}", region.sbdf.str(), region.bar, region.offset);
 		if (region.length)
 			range += fmt::format("+{:#x}", region.length);
 		fields.emplace_back("PCI_BDF", region.sbdf.str());

@@ -147,8 +147,8 @@ std::uint64_t Limits::max_pages() const
 std::string how_to_grant_at_once(std::uint64_t pages)
 {
 	if (pages > module_page_limit)
-		return fmt::format(
-			"one grant has at most {} pages (1G): name several regions", module_page_limit);
+		return fmt::format("one grant has at most {} pages (1G): name several regions",
+			module_page_limit);
 	return fmt::format("echo {} > {}/max_pages, here and in the guest", pages, parameters);
 }
 
@@ -161,7 +161,8 @@ std::string Limits::how_to_raise(Bound what) const
 		if (module.max_pages <= minus(module.max_refs, module.nr_refs))
 			return how_to_grant_at_once(
 				module.max_pages < module_page_limit
-					? std::min(2 * std::uint64_t{module.max_pages}, module_page_limit)
+					? std::min(2 * std::uint64_t{module.max_pages},
+						  module_page_limit)
 					: module_page_limit + 1);
 		return fmt::format("echo {} > {}/max_refs",
 			std::min(2 * std::uint64_t{module.max_refs}, most_refs_of_module),

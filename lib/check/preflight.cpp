@@ -40,17 +40,19 @@ public:
 	{
 		const auto& policy = host_.policy();
 		policy_ = policy.overrides(candidate_.device);
-		for (auto& hazard : obstacles(
-			     host_.pci, policy, situation_, candidate_.region, &domain_))
+		for (auto& hazard :
+			obstacles(host_.pci, policy, situation_, candidate_.region, &domain_))
 			add(std::move(hazard));
 		granted_already();
 		limits();
 		// No override helps while something is left that none lifts; and a page that
 		// another guest has is worth knowing before the rest.
-		std::stable_partition(findings_.begin(), findings_.end(),
-			[](const Finding& finding) { return finding.error.kind() == kind::overlap; });
-		std::stable_partition(findings_.begin(), findings_.end(),
-			[](const Finding& finding) {
+		std::stable_partition(
+			findings_.begin(), findings_.end(), [](const Finding& finding) {
+				return finding.error.kind() == kind::overlap;
+			});
+		std::stable_partition(
+			findings_.begin(), findings_.end(), [](const Finding& finding) {
 				return !finding.lifted && !finding.override_name;
 			});
 		return std::move(findings_);
@@ -99,8 +101,9 @@ private:
 		// refused when it could not fit even if all of them were free.
 		if (module.nr_refs + refs > most_refs(module, table))
 			add(refusal::gnttab_full(candidate_, situation_, domain_));
-		if (situation_.maptrack && mapped_at_once() > std::uint64_t{
-				situation_.maptrack->max_frames} * refs_per_maptrack_frame)
+		if (situation_.maptrack &&
+			mapped_at_once() > std::uint64_t{situation_.maptrack->max_frames} *
+						   refs_per_maptrack_frame)
 			add(refusal::maptrack_full(
 				candidate_, *situation_.maptrack, mapped_at_once(), domain_));
 		if (candidate_.region.nr_pages() > module.max_pages &&
@@ -214,7 +217,8 @@ Error explain_refusal(Host& host, Domains& domains, const Error& error, const Ca
 		Situation now;
 		now.holdings = read_holdings(host, domains);
 		for (auto& reason : obstacles(host.pci, host.policy(), now, region, &domain)) {
-			if (std::find(kinds.begin(), kinds.end(), reason.error.kind()) != kinds.end())
+			if (std::find(kinds.begin(), kinds.end(), reason.error.kind()) !=
+				kinds.end())
 				return std::move(reason.error);
 		}
 		return std::nullopt;
@@ -235,10 +239,12 @@ Error explain_refusal(Host& host, Domains& domains, const Error& error, const Ca
 			"xen-iomemgrant list"};
 	case EBUSY:
 		if (candidate.device.has_active_driver())
-			return unsafe_because(kind::driver_bound, "a driver is bound to the device");
+			return unsafe_because(
+				kind::driver_bound, "a driver is bound to the device");
 		return found({kind::device_assigned, kind::region_busy})
 			.value_or(Error(kind::region_busy,
-				fmt::format("{} is in use by another driver or assigned to a guest", bar),
+				fmt::format("{} is in use by another driver or assigned to a guest",
+					bar),
 				"see /proc/iomem and xl pci-assignable-list"));
 	case EACCES:
 		return unsafe_because(kind::dma_capable, "the device can do DMA");

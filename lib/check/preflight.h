@@ -71,8 +71,8 @@ std::vector<Finding> judge(Host& host, const Situation& situation, Domains& doma
 	const Candidate& candidate, const DomainInfo& domain, const GrantOptions& options);
 
 /// Makes a sentence of an errno that the module's GRANT call returned for this request.
-Error explain_refusal(Host& host, Domains& domains, const Error& error,
-	const Candidate& candidate, const DomainInfo& domain);
+Error explain_refusal(Host& host, Domains& domains, const Error& error, const Candidate& candidate,
+	const DomainInfo& domain);
 
 } // namespace iomemgrant
 

@@ -89,15 +89,15 @@ Error configured(const Region& wanted, std::uint64_t first, std::uint64_t length
 Error device_assigned(const Region& wanted, const DomainInfo& holder)
 {
 	return Error(kind::device_assigned,
-		fmt::format("{} is assigned to {} as a whole", wanted.sbdf.str(),
-			short_name(holder)),
+		fmt::format(
+			"{} is assigned to {} as a whole", wanted.sbdf.str(), short_name(holder)),
 		fmt::format("xl pci-detach {} {}", short_name(holder), wanted.sbdf.str()))
 		.with("bdf", wanted.sbdf.str())
 		.with("domain", short_name(holder));
 }
 
-Error cache_conflict(const Candidate& wanted, Cache cache, const Grant& existing,
-	const std::string& holder)
+Error cache_conflict(
+	const Candidate& wanted, Cache cache, const Grant& existing, const std::string& holder)
 {
 	const auto held = existing.cache;
 	return Error(kind::cache_conflict,
@@ -127,7 +127,8 @@ Error gnttab_full(const Candidate& wanted, const Situation& situation, const Dom
 {
 	const auto& table = situation.grant_table;
 	const auto per_frame = refs_per_frame(situation.module.gnttab_version);
-	const auto free = std::uint64_t{table.max_frames - std::min(table.nr_frames, table.max_frames)} *
+	const auto free =
+		std::uint64_t{table.max_frames - std::min(table.nr_frames, table.max_frames)} *
 		per_frame;
 	const auto refs = wanted.region.nr_pages();
 	// With a remedy for this region alone the next run would refuse the others.
@@ -139,8 +140,9 @@ Error gnttab_full(const Candidate& wanted, const Situation& situation, const Dom
 	if (maptrack > (situation.maptrack ? situation.maptrack->max_frames : 1024))
 		hint += fmt::format(", and set max_maptrack_frames={} in {}'s config", maptrack,
 			short_name(domain));
-	auto message = fmt::format("{} needs {} grant refs; dom0 has {} free (gnttab_max_frames={})",
-		describe_byte_size(wanted.region.length), refs, free, table.max_frames);
+	auto message =
+		fmt::format("{} needs {} grant refs; dom0 has {} free (gnttab_max_frames={})",
+			describe_byte_size(wanted.region.length), refs, free, table.max_frames);
 	if (refs <= free)
 		message += fmt::format(", of which {} are kept for other drivers",
 			kept_refs(situation.module, table));
@@ -158,7 +160,8 @@ Error maptrack_full(const Candidate& wanted, const MaptrackLimit& limit, std::ui
 	const auto pages = wanted.region.nr_pages();
 	const auto before = needed > pages ? fmt::format(" besides {}", needed - pages) : "";
 	return Error(kind::maptrack_full,
-		fmt::format("{} are {} mappings{}; {} can have {} at once ({}max_maptrack_frames={})",
+		fmt::format(
+			"{} are {} mappings{}; {} can have {} at once ({}max_maptrack_frames={})",
 			describe_byte_size(wanted.region.length), pages, before, short_name(domain),
 			std::uint64_t{limit.max_frames} * refs_per_maptrack_frame,
 			own ? "" : "Xen's gnttab_", limit.max_frames),
@@ -191,7 +194,8 @@ Error too_many_refs(const Candidate& wanted, const ModuleInfo& module, std::uint
 Error frame_too_wide(const Candidate& wanted)
 {
 	return {kind::frame_too_wide,
-		fmt::format("BAR{} lies at {:#x}, above the 16 TiB that grant table version 1 can name",
+		fmt::format(
+			"BAR{} lies at {:#x}, above the 16 TiB that grant table version 1 can name",
 			wanted.region.bar, wanted.bar().address),
 		"boot dom0 with grant_table.version=2 and Xen with gnttab=max-ver:2"};
 }

@@ -22,8 +22,8 @@ Error configured(const Region& wanted, std::uint64_t first, std::uint64_t length
 	const DomainInfo& holder, bool own);
 Error device_assigned(const Region& wanted, const DomainInfo& holder);
 /// @existing is mapped with another memory type than @cache.
-Error cache_conflict(const Candidate& wanted, Cache cache, const Grant& existing,
-	const std::string& holder);
+Error cache_conflict(
+	const Candidate& wanted, Cache cache, const Grant& existing, const std::string& holder);
 Error named_twice(const Candidate& wanted, const Region& other);
 Error gnttab_full(const Candidate& wanted, const Situation& situation, const DomainInfo& domain);
 Error maptrack_full(const Candidate& wanted, const MaptrackLimit& limit, std::uint64_t needed,

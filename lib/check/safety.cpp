@@ -43,7 +43,8 @@ std::vector<Hazard> Examination::run()
 void Examination::check_bar()
 {
 	const auto unassigned = [&](const std::string& why) {
-		add(kind::bar_unassigned, fmt::format("BAR{} has no address ({})", region_.bar, why),
+		add(kind::bar_unassigned,
+			fmt::format("BAR{} has no address ({})", region_.bar, why),
 			fmt::format("dmesg | grep \"BAR {}\"", region_.bar))
 			.with("bdf", bdf_);
 	};
@@ -52,7 +53,8 @@ void Examination::check_bar()
 	case PciBar::Type::absent:
 		if (given_up)
 			return unassigned(fmt::format(
-				"the kernel gave up {:#x}, which the device still holds", *given_up));
+				"the kernel gave up {:#x}, which the device still holds",
+				*given_up));
 		add(kind::no_bar, fmt::format("{} has no BAR{}", bdf_, region_.bar), memory_bars());
 		return;
 	case PciBar::Type::io:

@@ -45,8 +45,9 @@ void Examination::check_config()
 		return;
 	case ConfigState::silent:
 		add(kind::dead_device,
-			fmt::format("{} does not answer: every read of its configuration space gives "
-				    "ones",
+			fmt::format(
+				"{} does not answer: every read of its configuration space gives "
+				"ones",
 				bdf_),
 			device_.asleep() ? wake(device_) : find_again(device_))
 			.with("bdf", bdf_)
@@ -54,8 +55,9 @@ void Examination::check_config()
 		return;
 	case ConfigState::broken:
 		add(kind::dead_device,
-			fmt::format("the list of capabilities of {} is broken; an MSI-X table may be "
-				    "anywhere in it",
+			fmt::format(
+				"the list of capabilities of {} is broken; an MSI-X table may be "
+				"anywhere in it",
 				bdf_),
 			find_again(device_))
 			.with("bdf", bdf_);
@@ -65,7 +67,8 @@ void Examination::check_config()
 	}
 	// Registers that cannot be seen cannot be called safe.
 	add(kind::permission,
-		fmt::format("the capabilities of {} cannot be read; an MSI-X table may be anywhere in it",
+		fmt::format("the capabilities of {} cannot be read; an MSI-X table may be anywhere "
+			    "in it",
 			bdf_),
 		"run as root")
 		.with("bdf", bdf_);
@@ -114,8 +117,8 @@ void Examination::check_decode()
 		const auto& decoder = devices_.read(*device_.physical_function);
 		if (decoder.asleep())
 			add_decode_off(decoder,
-				fmt::format("its physical function {} is in {}",
-					decoder.sbdf.str(), decoder.power_state),
+				fmt::format("its physical function {} is in {}", decoder.sbdf.str(),
+					decoder.power_state),
 				wake(decoder));
 		else
 			add_decode_off(decoder,
@@ -126,12 +129,10 @@ void Examination::check_decode()
 	add_decode_off(device_,
 		device_.power_state == "unknown" ? std::string("its memory enable bit is clear")
 						 : fmt::format("device in {}", device_.power_state),
-		device_.asleep() ? wake(device_)
-				 : fmt::format("setpci -s {} COMMAND=2:2", bdf_));
+		device_.asleep() ? wake(device_) : fmt::format("setpci -s {} COMMAND=2:2", bdf_));
 }
 
-void Examination::add_decode_off(
-	const PciDevice& decoder, const std::string& why, std::string hint)
+void Examination::add_decode_off(const PciDevice& decoder, const std::string& why, std::string hint)
 {
 	add(kind::decode_off,
 		fmt::format("memory decoding is off ({}); reads would give 0 or all ones", why),

@@ -14,8 +14,8 @@ namespace
 // The firmware's and the early kernel's, which stay when a driver binds: not the driver's own.
 bool is_of_firmware(std::string_view owner)
 {
-	constexpr std::string_view beginnings[] = {"APEI", "ACPI", "BOOTFB", "efifb", "pnp",
-		"simplefb", "vesafb"};
+	constexpr std::string_view beginnings[] = {
+		"APEI", "ACPI", "BOOTFB", "efifb", "pnp", "simplefb", "vesafb"};
 	return std::any_of(std::begin(beginnings), std::end(beginnings),
 		[&](std::string_view beginning) { return owner.starts_with(beginning); });
 }
@@ -63,7 +63,8 @@ void Examination::check_msix()
 	// One refusal a page is enough.
 	if (pending.common(table).size() < pending.size())
 		add_msix("MSI-X pending bits",
-			"Xen write-protects it while MSI-X is set up, and a guest's write would fault",
+			"Xen write-protects it while MSI-X is set up, and a guest's write would "
+			"fault",
 			pending);
 }
 
@@ -74,7 +75,8 @@ bool Examination::locates(std::string_view what, const MsixRange& range)
 	if (range.bar < bars.size() && bars[range.bar].is_memory())
 		return true;
 	add(kind::msix_table,
-		fmt::format("{} places its {} in BAR{}, which is no memory BAR; any page may hold a part "
+		fmt::format("{} places its {} in BAR{}, which is no memory BAR; any page may hold "
+			    "a part "
 			    "of it",
 			bdf_, what, range.bar),
 		"no --allow lifts this")
@@ -158,8 +160,9 @@ void Examination::check_mirror()
 			continue;
 		const auto pages = pages_at(common);
 		add(kind::config_mirror,
-			fmt::format("{} configuration space of this {} as well; {} could turn on bus "
-				    "mastering and move BARs there",
+			fmt::format(
+				"{} configuration space of this {} as well; {} could turn on bus "
+				"mastering and move BARs there",
 				with_verb(pages, "reaches", "reach"), mirror.family, grantee_),
 			"choose other pages, or --allow=config-mirror")
 			.with("bdf", bdf_)
@@ -182,8 +185,9 @@ void Examination::check_shared_pages()
 	// The rest of a page behind a small BAR can be reserved, but not what is before it.
 	if (found_.size() == before && bar_.address != bar_.first_page())
 		add(kind::shared_page,
-			fmt::format("BAR{} ({}) begins in the middle of page {:#x}; what is before it "
-				    "cannot be kept free",
+			fmt::format(
+				"BAR{} ({}) begins in the middle of page {:#x}; what is before it "
+				"cannot be kept free",
 				region_.bar, describe_byte_size(bar_.size), bar_.first_page()),
 			shared_page_hint())
 			.with("bdf", bdf_)
@@ -193,8 +197,9 @@ void Examination::check_shared_pages()
 // Linux keeps the device's decoding off when it moves a BAR of it.
 std::string Examination::shared_page_hint() const
 {
-	return fmt::format("boot dom0 with pci=resource_alignment=12@{0} and turn decoding on again "
-			   "(setpci -s {0} COMMAND=2:2), or --allow=shared-page",
+	return fmt::format(
+		"boot dom0 with pci=resource_alignment=12@{0} and turn decoding on again "
+		"(setpci -s {0} COMMAND=2:2), or --allow=shared-page",
 		bdf_);
 }
 
@@ -202,13 +207,15 @@ void Examination::add_shared(const PciPages& other, const Span& common)
 {
 	const auto name = other.bar < 6 ? fmt::format("BAR{}", other.bar) : "ROM";
 	const auto message = other.given_up
-		? fmt::format("{} {} may still answer at {:#x}, which the kernel has given to BAR{}",
-			  other.sbdf.str(), name, common.first, region_.bar)
-		: fmt::format("BAR{} ({}) shares page {:#x} with {} {}; granting it would expose that "
-			      "{}",
-			  region_.bar, describe_byte_size(bar_.size), common.first,
-			  other.sbdf.str(), name,
-			  other.sbdf == region_.sbdf ? "range" : "device");
+				     ? fmt::format("{} {} may still answer at {:#x}, which the "
+						   "kernel has given to BAR{}",
+					       other.sbdf.str(), name, common.first, region_.bar)
+				     : fmt::format("BAR{} ({}) shares page {:#x} with {} {}; "
+						   "granting it would expose that "
+						   "{}",
+					       region_.bar, describe_byte_size(bar_.size),
+					       common.first, other.sbdf.str(), name,
+					       other.sbdf == region_.sbdf ? "range" : "device");
 	add(kind::shared_page, message,
 		other.given_up ? fmt::format("turn its decoding off (setpci -s {} COMMAND=0:2), or "
 					     "--allow=shared-page",

@@ -154,8 +154,7 @@ std::optional<AllowSet> Judgement::needed() const
 Judgement judge_all(Host& host, Domains& domains, const DomainSpec& domain,
 	const std::vector<RegionSpec>& specs, const GrantOptions& options)
 {
-	Judgement judgement{
-		resolve_grantee(host, domains, domain, options.wait.has_value()), {}};
+	Judgement judgement{resolve_grantee(host, domains, domain, options.wait.has_value()), {}};
 	if (options.label && specs.size() > 1)
 		throw Error(kind::usage, "a label names one grant", "give one REGION with --label");
 	Judging judging(host, domains, judgement.domain, options);

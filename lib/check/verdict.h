@@ -33,8 +33,8 @@ struct Judgement {
 	DomainInfo domain;
 	std::vector<Verdict> verdicts;
 
-	/// The classes that --allow has to name for all of it to be granted, those included that the
-	/// user has named.  Absent when no override helps.
+	/// The classes that --allow has to name for all of it to be granted, those included that
+	/// the user has named.  Absent when no override helps.
 	std::optional<AllowSet> needed() const;
 };
 

@@ -214,8 +214,8 @@ Remains::Result Collector::end(const GrantStatus& status)
 {
 	const auto path = status.path(host_.self);
 	if (status.domain_alive && status.published) {
-		host_.trace(fmt::format("{}: asking {} to let go", status.grant.id.str(),
-			describe(status.domain)));
+		host_.trace(fmt::format(
+			"{}: asking {} to let go", status.grant.id.str(), describe(status.domain)));
 		(void)announce_closing(host_.store, path, status.backend_state);
 	}
 	host_.trace(fmt::format("{}: ending it", status.grant.id.str()));

@@ -19,16 +19,16 @@ namespace iomemgrant
 /// Something that died and left itself behind, and what became of it.
 struct Remains {
 	enum class Kind {
-		grant,	     ///< the kernel still has it
+		grant,       ///< the kernel still has it
 		publication, ///< only XenStore has it
 		directory,   ///< of XenStore, with nothing in it
 	};
 	enum class Result {
-		found,	 ///< nothing done yet
+		found,   ///< nothing done yet
 		removed, ///< gone
 		waiting, ///< a guest, perhaps one being destroyed, still maps pages; the kernel
 			 ///< tries on
-		failed,	 ///< see error
+		failed,  ///< see error
 	};
 
 	Kind kind = Kind::grant;

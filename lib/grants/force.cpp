@@ -81,8 +81,8 @@ void Force::take(const GrantStatus& status)
 	case Rung::cooperative:
 		break;
 	case Rung::fence:
-		// References that no domain maps at this moment are ended by now.  Nothing reaches what
-		// is mapped: Xen cannot take entries out of the page tables of a PV guest, and
+		// References that no domain maps at this moment are ended by now.  Nothing reaches
+		// what is mapped: Xen cannot take entries out of the page tables of a PV guest, and
 		// takes an entry out of a physmap (XEN_DOMCTL_memory_mapping) only where the domain
 		// has permission of its own, and only at an address that the guest alone knows.
 		host_.trace(fmt::format("{}: taking its references out of XenStore", id));
@@ -181,7 +181,7 @@ Error without_xenstore(const Error& no_xenstore, GrantId id, bool ended, bool cu
 {
 	Error error(no_xenstore.kind(),
 		fmt::format("{}; {} {}", no_xenstore.what(), id.str(),
-			ended	  ? "is ended, what XenStore says of it stays"
+			ended     ? "is ended, what XenStore says of it stays"
 			: cut_off ? "is cut off, and ends when its pages are let go"
 				  : "ends when its pages are let go"),
 		no_xenstore.hint());

@@ -71,8 +71,8 @@ void GrantRecord::refused(const Error& error)
 		regions += (regions.empty() ? "" : " ") + region.str();
 	auto made = entry(AuditEvent::refused);
 	made.result = error.kind().slug;
-	made.message = fmt::format("{} {} to {}: {}", made_.empty() ? "refused" : "took back", regions,
-		domain_ ? describe(*domain_) : spec_.text, error.what());
+	made.message = fmt::format("{} {} to {}: {}", made_.empty() ? "refused" : "took back",
+		regions, domain_ ? describe(*domain_) : spec_.text, error.what());
 	if (made_.size() == 1)
 		made.grant = made_.front();
 	if (regions_.size() == 1) {

@@ -10,10 +10,10 @@
 namespace iomemgrant
 {
 
-/// Writes the entries of one call of Granter::grant() to the audit trail: one for each grant, as soon
-/// as it is made, so that a killed command leaves it as well; one for each grant that got a label; one
-/// for the refusal, or for the rollback; and one for each refusal that --allow lifted.  A dry run
-/// writes none.
+/// Writes the entries of one call of Granter::grant() to the audit trail: one for each grant, as
+/// soon as it is made, so that a killed command leaves it as well; one for each grant that got a
+/// label; one for the refusal, or for the rollback; and one for each refusal that --allow lifted.
+/// A dry run writes none.
 class GrantRecord
 {
 public:

@@ -24,7 +24,8 @@ Error taken_back(const Error& reason, const std::vector<std::string>& leftovers)
 {
 	if (leftovers.empty())
 		return reason;
-	return Error(reason.kind(), fmt::format("{}; {}", reason.what(), fmt::join(leftovers, "; ")),
+	return Error(reason.kind(),
+		fmt::format("{}; {}", reason.what(), fmt::join(leftovers, "; ")),
 		"xen-iomemgrant list shows what is left, xen-iomemgrant revoke takes it back")
 		.after_change();
 }
@@ -69,8 +70,8 @@ Error with_all_overrides(const Error& refusal, const Judgement& judgement)
 	const auto needed = judgement.needed();
 	if (!needed || needed->names().size() < 2)
 		return refusal;
-	return refusal.hinting(fmt::format("{}; all that would be needed: --allow={}", refusal.hint(),
-		fmt::join(needed->names(), ",")));
+	return refusal.hinting(fmt::format("{}; all that would be needed: --allow={}",
+		refusal.hint(), fmt::join(needed->names(), ",")));
 }
 
 } // namespace

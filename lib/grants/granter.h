@@ -42,9 +42,9 @@ class Granter
 public:
 	explicit Granter(Host& host) : host_(host), domains_(host) {}
 
-	/// Grants those of @specs that the domain does not have, or none, and gives the one it has the
-	/// label of @options: kernel grants, publication
-	/// in one transaction, and, unless told not to, waiting until the guest has mapped all of
+	/// Grants those of @specs that the domain does not have, or none, and gives the one it has
+	/// the label of @options: kernel grants, publication in one transaction, and, unless told
+	/// not to, waiting until the guest has mapped all of
 	/// @specs.  Blocks at most options.wait.  Throws Error; then nothing new is granted or
 	/// published, except where the message says that a guest still maps pages, which the kernel
 	/// frees as soon as the guest lets go.
@@ -68,7 +68,8 @@ private:
 	std::chrono::milliseconds await_mapped(const DomainInfo& domain,
 		const std::vector<Grant>& grants, const PendingGrants& pending,
 		std::chrono::milliseconds limit);
-	bool says_mapped(const DomainInfo& domain, const Grant& grant, const PendingGrants& pending);
+	bool says_mapped(
+		const DomainInfo& domain, const Grant& grant, const PendingGrants& pending);
 
 	Host& host_;
 	Domains domains_;

@@ -112,13 +112,13 @@ milliseconds Granter::await_mapped(const DomainInfo& domain, const std::vector<G
 		.with("domain", short_name(domain));
 }
 
-bool Granter::says_mapped(const DomainInfo& domain, const Grant& grant, const PendingGrants& pending)
+bool Granter::says_mapped(
+	const DomainInfo& domain, const Grant& grant, const PendingGrants& pending)
 {
 	const auto now = host_.hypervisor.domain(domain.id);
 	if (!now || now->dying)
-		throw Error(kind::domain_dying,
-			fmt::format("domain {} died before it mapped {}", describe(domain),
-				grant.id.str()));
+		throw Error(kind::domain_dying, fmt::format("domain {} died before it mapped {}",
+							describe(domain), grant.id.str()));
 	const auto path = pending.path(grant);
 	const auto state = decode_state(host_.store.read(path.frontend("state")));
 	if (state == XenbusState::connected)

@@ -19,8 +19,8 @@ namespace iomemgrant
 /// The ladder: how a grant is taken back.  The guest is always asked first; what comes after that
 /// is one step, which the user names, and no step leads to the next.
 enum class Rung {
-	cooperative,	///< the guest was asked and let go
-	fence,		///< the references leave XenStore; what is mapped stays
+	cooperative,    ///< the guest was asked and let go
+	fence,          ///< the references leave XenStore; what is mapped stays
 	disable_decode, ///< the device answers no access any more, what is mapped included
 	destroy_domain, ///< the guest is destroyed
 };

@@ -46,7 +46,7 @@ public:
 	/// Grants pages that outlive this process.  On failure nothing is granted and the Error
 	/// carries the errno of xen/iomemgrant.h, EALREADY for a label in use.
 	virtual Grant grant(const GrantRequest& request) = 0;
-	/// Ends a grant, or asks the kernel to end it as soon as no domain maps it any more.  Throws
+	/// Ends a grant, or asks the kernel to end it as soon as no domain maps it any more. Throws
 	/// Error no-grant when there is none.
 	virtual Ended end(GrantId id) = 0;
 	/// Names a grant, or takes its name away.  Throws Error no-grant when there is none, and

@@ -62,8 +62,7 @@ public:
 		text.pop_back();
 		if (const auto id = GrantId::parse(text); id && text[0] != 'g' && *id <= largest)
 			return *id;
-		throw Error(kind::io_error,
-			fmt::format("{} holds no grant id", path_.string()),
+		throw Error(kind::io_error, fmt::format("{} holds no grant id", path_.string()),
 			fmt::format("write the highest id of xen-iomemgrant list into {}",
 				path_.string()));
 	}

@@ -24,8 +24,9 @@ public:
 	/// Opens the file for writing, making what is missing, so that a directory that cannot be
 	/// used is noticed before anything is granted.  Throws Error io-error or permission.
 	void prepare() const;
-	/// @id was used.  Any number of commands may do this at once: under a lock on the file, which
-	/// is held for the read and the write alone, the number only ever grows.  Throws as prepare().
+	/// @id was used.  Any number of commands may do this at once: under a lock on the file,
+	/// which is held for the read and the write alone, the number only ever grows.  Throws as
+	/// prepare().
 	void use(GrantId id) const;
 
 private:

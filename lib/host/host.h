@@ -31,15 +31,16 @@ struct Host {
 	/// The clock that limits of waiting are measured with.
 	std::function<std::chrono::steady_clock::time_point()> now = std::chrono::steady_clock::now;
 	/// The time of day.
-	std::function<std::chrono::system_clock::time_point()> wall = std::chrono::system_clock::now;
+	std::function<std::chrono::system_clock::time_point()> wall =
+		std::chrono::system_clock::now;
 	/// Called between steps; throws Error interrupted when the user wants to stop.
 	std::function<void()> checkpoint = [] {};
 	/// Destroys a domain with all that the toolstack has of it; throws Error.
 	std::function<void(Domid)> destroy_domain = [](Domid) {};
 	/// Told what belongs into the audit trail.
 	std::function<void(const AuditEntry&)> audit = [](const AuditEntry&) {};
-	/// The administrator's rules for this machine.  Read when first asked for, so that a mistake in it
-	/// stands in the way of new grants only; throws Error bad-policy.
+	/// The administrator's rules for this machine.  Read when first asked for, so that a
+	/// mistake in it stands in the way of new grants only; throws Error bad-policy.
 	std::function<const Policy&()> policy = []() -> const Policy& {
 		static const Policy none;
 		return none;

@@ -23,10 +23,11 @@ using LogSink = std::function<void(const std::string& line)>;
 /// How long xenstored may take for one answer, unless the user gives it less.
 inline constexpr std::chrono::milliseconds default_request_limit{10000};
 
-/// xenstored, through its socket, or in a guest through /dev/xen/xenbus.  @wake_fd, unless -1, is an
-/// eventfd that ends a wait() with Error interrupted when it becomes readable, and is reset by that.
-/// Throws Error no-xenstore: at once when no xenstored runs, and after @limit, as every request
-/// does, when it does not answer.  Once it did not answer, each further request throws at once.
+/// xenstored, through its socket, or in a guest through /dev/xen/xenbus.  @wake_fd, unless -1, is
+/// an eventfd that ends a wait() with Error interrupted when it becomes readable, and is reset by
+/// that. Throws Error no-xenstore: at once when no xenstored runs, and after @limit, as every
+/// request does, when it does not answer.  Once it did not answer, each further request throws at
+/// once.
 std::unique_ptr<XenStore> open_xenstore(
 	int wake_fd = -1, std::chrono::milliseconds limit = default_request_limit);
 

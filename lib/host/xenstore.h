@@ -42,7 +42,8 @@ public:
 	virtual void write(const std::vector<std::pair<std::string, std::string>>& nodes) = 0;
 	void write(const std::string& path, const std::string& value) { write({{path, value}}); }
 	/// Creates an empty node with these permissions; its later children inherit them.
-	virtual void make_directory(const std::string& path, const NodePermissions& permissions) = 0;
+	virtual void make_directory(
+		const std::string& path, const NodePermissions& permissions) = 0;
 	/// Removes the node and everything below it; no error when it is not there.
 	virtual void remove(const std::string& path) = 0;
 };

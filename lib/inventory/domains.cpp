@@ -92,8 +92,7 @@ DomainInfo Domains::by_id(const DomainSpec& spec)
 			throw Error(kind::ambiguous_domain,
 				fmt::format("'{0}' is domain id {0}{1} but a domain is also NAMED "
 					    "'{0}' (id {2})",
-					spec.text,
-					found ? fmt::format(" ({})", found->name) : "",
+					spec.text, found ? fmt::format(" ({})", found->name) : "",
 					domain.id.value()),
 				fmt::format("use id:{0} or name:{0}", spec.text));
 		}
@@ -113,8 +112,8 @@ DomainInfo Domains::by_uuid(const DomainSpec& spec)
 		// The remains of the guest before its last reboot have the same UUID.
 		if (found && !found->dying && !domain.dying)
 			throw Error(kind::ambiguous_domain,
-				fmt::format("domains {} and {} both have UUID {}", found->id.value(),
-					domain.id.value(), spec.uuid.str()),
+				fmt::format("domains {} and {} both have UUID {}",
+					found->id.value(), domain.id.value(), spec.uuid.str()),
 				"name it by its id");
 		if (!found || found->dying)
 			found = &domain;
@@ -144,7 +143,8 @@ DomainInfo Domains::by_name(const std::string& name)
 			fmt::format("{} domains are named '{}'", named.size(), name),
 			"use " + all_of(named))
 			.with("domain", name);
-	throw Error(kind::no_domain, fmt::format("no domain named '{}'", name), names_like(name, all()))
+	throw Error(
+		kind::no_domain, fmt::format("no domain named '{}'", name), names_like(name, all()))
 		.with("domain", name);
 }
 

@@ -72,8 +72,8 @@ std::string GrantStatus::note() const
 	if (!domain_alive)
 		return grant.persistent ? "domain gone; run gc" : "domain gone";
 	if (other_device)
-		return fmt::format("device gone; {} is there now",
-			name_of(*other_device, grant.device_id));
+		return fmt::format(
+			"device gone; {} is there now", name_of(*other_device, grant.device_id));
 	if (grant.state == Grant::State::lost)
 		return loss();
 	auto text = describe(grant.changes);

@@ -92,8 +92,7 @@ void update_counts(Host& host, std::vector<GrantStatus>& grants)
 	}
 }
 
-void add_orphans(
-	Host& host, Domains& domains, const PublicationPaths& publications,
+void add_orphans(Host& host, Domains& domains, const PublicationPaths& publications,
 	std::vector<GrantStatus>& grants)
 {
 	PublicationPaths known;

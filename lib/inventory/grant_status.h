@@ -19,10 +19,10 @@ namespace iomemgrant
 
 enum class GrantState {
 	offered,     ///< published, nothing mapped
-	mapped,	     ///< Xen says that pages are mapped
+	mapped,      ///< Xen says that pages are mapped
 	revoking,    ///< asked back, the guest still maps
 	orphaned,    ///< the domain is gone, or only the publication is left
-	lost,	     ///< the device is gone, or another driver or guest has it
+	lost,        ///< the device is gone, or another driver or guest has it
 	unpublished, ///< granted, but the guest was not told
 };
 std::string_view to_string(GrantState state);

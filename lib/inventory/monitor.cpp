@@ -22,9 +22,9 @@ using std::chrono::milliseconds;
 bool looks_the_same(const GrantStatus& a, const GrantStatus& b)
 {
 	return a.state() == b.state() && a.mapped_pages() == b.mapped_pages() &&
-		a.published == b.published && a.backend_state == b.backend_state &&
-		a.guest == b.guest && a.device_present == b.device_present &&
-		a.domain.name == b.domain.name && a.note() == b.note();
+	       a.published == b.published && a.backend_state == b.backend_state &&
+	       a.guest == b.guest && a.device_present == b.device_present &&
+	       a.domain.name == b.domain.name && a.note() == b.note();
 }
 
 std::optional<GrantStatus> find(Host& host, Domains& domains, const GrantName& wanted)
@@ -52,7 +52,7 @@ bool reached(const std::optional<GrantStatus>& status, Goal goal)
 	switch (goal) {
 	case Goal::mapped:
 		return status->mapped_pages() == status->grant.region.nr_pages() &&
-			status->state() == GrantState::mapped;
+		       status->state() == GrantState::mapped;
 	case Goal::unmapped:
 		return status->mapped_pages() == 0;
 	case Goal::gone:
@@ -131,7 +131,8 @@ std::vector<GrantEvent> Monitor::next(milliseconds limit)
 
 std::vector<GrantEvent> Monitor::look()
 {
-	// Names and UUIDs of domains change, and devices come and go: nothing of the last look is kept.
+	// Names and UUIDs of domains change, and devices come and go: nothing of the last look is
+	// kept.
 	Domains domains(host_);
 	host_.pci.forget();
 	const auto grants = take_inventory(host_, domains);
@@ -148,9 +149,9 @@ std::vector<GrantEvent> Monitor::look()
 		known_.insert_or_assign(path, status);
 		const auto old = before.extract(path);
 		if (old.empty())
-			events.push_back({first_ ? GrantEvent::Kind::present
-						 : GrantEvent::Kind::granted,
-				status, std::nullopt});
+			events.push_back(
+				{first_ ? GrantEvent::Kind::present : GrantEvent::Kind::granted,
+					status, std::nullopt});
 		else if (!looks_the_same(old.mapped(), status))
 			events.push_back({GrantEvent::Kind::changed, status, old.mapped()});
 	}

@@ -27,8 +27,8 @@ public:
 	/// Also watches what the guests of these grants say, and no longer those of others.
 	void follow(const std::vector<GrantStatus>& grants);
 	/// Sleeps until there is news, or @limit has passed.  A change of Xen's count of mappings
-	/// makes no event, so no sleep is longer than longest_nap; nor shorter than shortest_nap.  Throws
-	/// Error interrupted.
+	/// makes no event, so no sleep is longer than longest_nap; nor shorter than shortest_nap.
+	/// Throws Error interrupted.
 	void sleep(std::chrono::milliseconds limit);
 
 	static constexpr std::chrono::milliseconds longest_nap{500};
@@ -88,9 +88,9 @@ Goal parse_goal(std::string_view text);
 std::string_view to_string(Goal goal);
 
 /// Blocks until the grant has all its pages mapped, or none, or is gone; which Xen decides, not the
-/// guest.  Returns it as it is then; absent when it is gone.  Throws Error timeout after @limit, what
-/// select() throws, and no-grant for one that does not exist, unless it has existed and is to be gone:
-/// that is known of an id, of a label it is not.
+/// guest.  Returns it as it is then; absent when it is gone.  Throws Error timeout after @limit,
+/// what select() throws, and no-grant for one that does not exist, unless it has existed and is to
+/// be gone: that is known of an id, of a label it is not.
 std::optional<GrantStatus> await_grant(
 	Host& host, const GrantName& name, Goal goal, std::chrono::milliseconds limit);
 

@@ -41,8 +41,7 @@ std::set<Domid> find_doubtful(
 
 } // namespace
 
-void match_publications(
-	Host& host, const PublicationPaths& paths, std::vector<GrantStatus>& grants)
+void match_publications(Host& host, const PublicationPaths& paths, std::vector<GrantStatus>& grants)
 {
 	const auto doubtful = find_doubtful(host.self, paths, grants);
 	std::map<PublicationPath, std::string> refs;
@@ -56,7 +55,8 @@ void match_publications(
 		// In order of number, from the grant's own on.
 		const auto found = std::find_if(refs.lower_bound(usual), refs.end(),
 			[wanted = refs_of(grant), &grant](const auto& entry) {
-				return entry.first.grantee() == grant.domid && entry.second == wanted;
+				return entry.first.grantee() == grant.domid &&
+				       entry.second == wanted;
 			});
 		if (found != refs.end())
 			status.devid = found->first.id();

@@ -75,7 +75,7 @@ const GrantStatus& select(
 		if (name.id && status.grant.id == *name.id && (!by_id || status.in_kernel))
 			by_id = &status;
 		else if (name.label && label_of(status) == name.label &&
-			(!name.guest || is_of(status, *name.guest, domains)))
+			 (!name.guest || is_of(status, *name.guest, domains)))
 			by_label.push_back(&status);
 	}
 	if (by_id && !by_label.empty())

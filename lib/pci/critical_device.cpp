@@ -14,8 +14,8 @@ namespace
 bool is_vmd(const PciDevice& device)
 {
 	constexpr std::uint16_t intel = 0x8086;
-	constexpr std::uint16_t ids[] = {0x201d, 0x28c0, 0x467f, 0x4c3d, 0x7d0b, 0x9a0b, 0xa77f,
-		0xad0b, 0xb06f, 0xb60b};
+	constexpr std::uint16_t ids[] = {
+		0x201d, 0x28c0, 0x467f, 0x4c3d, 0x7d0b, 0x9a0b, 0xa77f, 0xad0b, 0xb06f, 0xb60b};
 	return device.class_code >> 8 == 0x0104 && device.id.vendor == intel &&
 	       std::find(std::begin(ids), std::end(ids), device.id.device) != std::end(ids);
 }

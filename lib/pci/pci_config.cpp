@@ -114,7 +114,8 @@ GivenUpBars given_up_bars(const Config& config, const PciResources& resources)
 			continue;
 		const bool wide = value & bar_type_64bit && index + 1 < nr_bars;
 		if (wide)
-			value |= std::uint64_t{config.get(bars_offset + 4 * (std::size_t{index} + 1), 4)}
+			value |= std::uint64_t{config.get(
+					 bars_offset + 4 * (std::size_t{index} + 1), 4)}
 				 << 32;
 		value &= ~std::uint64_t{0xf};
 		if (value && (bar.type == PciBar::Type::absent || bar.unassigned))

@@ -62,7 +62,8 @@ void PciDevices::disable_memory(const Sbdf& sbdf)
 	require(sbdf);
 	if (read(sbdf).is_virtual_function)
 		throw Error(kind::method_unsupported,
-			fmt::format("{} is a virtual function; its physical function decodes for it",
+			fmt::format(
+				"{} is a virtual function; its physical function decodes for it",
 				sbdf.str()),
 			"turn VF memory space off there, which cuts off all its functions");
 	devices_.erase(sbdf);
@@ -71,8 +72,7 @@ void PciDevices::disable_memory(const Sbdf& sbdf)
 	const ConfigFile file(root_ / sbdf.str() / "config");
 	file.set_command(file.command() & static_cast<unsigned char>(~command_memory));
 	if (file.command() & command_memory)
-		throw Error(kind::io_error,
-			fmt::format("{} keeps memory decoding on", sbdf.str()),
+		throw Error(kind::io_error, fmt::format("{} keeps memory decoding on", sbdf.str()),
 			"setpci can show what its command register takes");
 }
 

@@ -172,8 +172,8 @@ const std::vector<PciPages>& PciDevices::pages() const
 	return pages_.emplace(std::move(found));
 }
 
-// Adds the addresses in the BAR registers of a device, at which it still answers.  A sleeping device
-// answers nowhere, and is left asleep.
+// Adds the addresses in the BAR registers of a device, at which it still answers.  A sleeping
+// device answers nowhere, and is left asleep.
 void PciDevices::add_given_up(const Sbdf& sbdf, std::vector<PciPages>& found) const
 {
 	// A register does not tell the size, only that the address is a multiple of it.  More than
@@ -193,8 +193,8 @@ void PciDevices::add_given_up(const Sbdf& sbdf, std::vector<PciPages>& found) co
 		const auto start = *device.given_up[index];
 		const auto known = device.bar(index).size;
 		const auto size = known ? known : std::min(start & (~start + 1), most);
-		found.push_back({sbdf, index, page_round_down(start), page_round_up(start + size),
-			true});
+		found.push_back(
+			{sbdf, index, page_round_down(start), page_round_up(start + size), true});
 	}
 }
 
@@ -252,8 +252,7 @@ void PciDevices::read_places(PciDevice& device) const
 		device.physical_function = Sbdf::parse(*parent);
 	std::error_code failed;
 	const auto place = fs::canonical(folder, failed);
-	const auto root_bus =
-		fmt::format("pci{:04x}:{:02x}", device.sbdf.segment, device.sbdf.bus);
+	const auto root_bus = fmt::format("pci{:04x}:{:02x}", device.sbdf.segment, device.sbdf.bus);
 	device.on_root_bus =
 		device.sbdf.bus == 0 || place.parent_path().filename().native() == root_bus;
 	for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end;
@@ -289,7 +288,8 @@ bool PciDevices::decodes_for_functions(const Sbdf& sbdf) const
 		return known->second;
 	PciDevice device;
 	device.power_state = power_state(sbdf);
-	const bool decodes = !device.asleep() &&
+	const bool decodes =
+		!device.asleep() &&
 		functions_decode(read_file(root_ / sbdf.str() / "config").value_or(""));
 	return functions_decode_.emplace(sbdf, decodes).first->second;
 }

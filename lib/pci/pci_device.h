@@ -67,9 +67,9 @@ using GivenUpBars = std::array<std::optional<std::uint64_t>, 6>;
 
 /// How much of a device's configuration space makes sense.
 enum class ConfigState {
-	unread,      ///< only its first 64 bytes could be read, or nothing
-	silent,      ///< the device answers every read with ones
-	broken,      ///< its list of capabilities does not end, or leads out of where it may be
+	unread, ///< only its first 64 bytes could be read, or nothing
+	silent, ///< the device answers every read with ones
+	broken, ///< its list of capabilities does not end, or leads out of where it may be
 	complete,
 };
 
@@ -145,7 +145,8 @@ public:
 	std::vector<PciDevice> all() const;
 	/// Throws Error no-device.
 	const PciDevice& read(const Sbdf& sbdf) const;
-	/// The ids of the device at @sbdf; leaves a sleeping one asleep.  Absent when there is none.
+	/// The ids of the device at @sbdf; leaves a sleeping one asleep.  Absent when there is
+	/// none.
 	std::optional<DeviceId> identity(const Sbdf& sbdf) const;
 	/// The resource file alone: leaves a sleeping device asleep.  Throws Error no-device.
 	const PciResources& resources(const Sbdf& sbdf) const;

@@ -47,15 +47,16 @@ std::optional<std::uint64_t> hexadecimal(std::string_view text)
 [[noreturn]] void malformed(std::string_view key, std::string_view value)
 {
 	throw Error(kind::protocol_mismatch,
-		fmt::format("XenStore node '{}' holds '{}', which xen-iomemgrant(7) does not allow", key,
-			printable(value)));
+		fmt::format("XenStore node '{}' holds '{}', which xen-iomemgrant(7) does not allow",
+			key, printable(value)));
 }
 
 std::string required(const ReadNode& read, std::string_view key)
 {
 	auto value = read(key);
 	if (!value)
-		throw Error(kind::protocol_mismatch, fmt::format("XenStore node '{}' is missing", key));
+		throw Error(
+			kind::protocol_mismatch, fmt::format("XenStore node '{}' is missing", key));
 	if (value->size() > max_refs_length)
 		malformed(key, *value);
 	return *value;
@@ -244,8 +245,8 @@ Publication decode_backend(const ReadNode& read)
 	if (const auto versions = required(read, "protocol"); !offers_our_protocol(versions))
 		malformed("protocol", versions);
 	required_number(read, "page-size", page_size, page_size);
-	publication.nr_pages = required_number(
-		read, "nr-pages", 1, std::numeric_limits<std::uint32_t>::max());
+	publication.nr_pages =
+		required_number(read, "nr-pages", 1, std::numeric_limits<std::uint32_t>::max());
 	decode_location(read, publication);
 
 	const auto mode = required(read, "mode");
@@ -274,8 +275,8 @@ Publication decode_backend(const ReadNode& read)
 		malformed("bdf", bdf);
 	publication.region.sbdf = *sbdf;
 	publication.region.bar = static_cast<unsigned>(required_number(read, "bar", 0, 5));
-	publication.region.offset = required_number(
-		read, "offset", 0, std::numeric_limits<std::uint64_t>::max() / 4);
+	publication.region.offset =
+		required_number(read, "offset", 0, std::numeric_limits<std::uint64_t>::max() / 4);
 	if (publication.region.offset % page_size)
 		malformed("offset", fmt::format("{}", publication.region.offset));
 	publication.region.length = publication.nr_pages * page_size;
@@ -328,8 +329,8 @@ std::optional<std::vector<RefRange>> decode_refs(std::string_view text)
 		const auto dash = part.find('-');
 		const auto first = decimal<std::uint32_t>(part.substr(0, dash));
 		const auto last = dash == std::string_view::npos
-			? first
-			: decimal<std::uint32_t>(part.substr(dash + 1));
+					  ? first
+					  : decimal<std::uint32_t>(part.substr(dash + 1));
 		if (!first || !last || *first < first_free_ref || *last < *first)
 			return std::nullopt;
 		const std::uint64_t count = std::uint64_t{*last} - *first + 1;

@@ -16,8 +16,8 @@ namespace iomemgrant
 /// xen-iomemgrant(7) gives them.  Where a number is taken the next free one is used: returns the
 /// paths, in the order of @publications.  When it throws, nothing was published.  Throws Error
 /// no-domain when a grantee is gone.
-std::vector<PublicationPath> publish(XenStore& store,
-	const std::vector<std::pair<PublicationPath, Publication>>& publications);
+std::vector<PublicationPath> publish(
+	XenStore& store, const std::vector<std::pair<PublicationPath, Publication>>& publications);
 
 /// Gives a publication another label.  The guest reads it when it maps the grant the next time.
 /// Throws Error no-grant when there is no publication.

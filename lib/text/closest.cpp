@@ -41,8 +41,8 @@ std::size_t distance(const std::string& from, const std::string& to)
 
 } // namespace
 
-std::vector<std::string> closest(std::string_view wanted,
-	const std::vector<std::string>& candidates, std::size_t max_edits)
+std::vector<std::string> closest(
+	std::string_view wanted, const std::vector<std::string>& candidates, std::size_t max_edits)
 {
 	const auto typed = lower_case(wanted);
 	std::vector<std::pair<std::size_t, std::string>> near;

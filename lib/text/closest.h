@@ -13,8 +13,8 @@ namespace iomemgrant
 /// The @candidates that @wanted may be a slip for: at most three, the nearest first, each no more
 /// than @max_edits inserted, removed or replaced bytes away.  Upper and lower case of ASCII
 /// letters are the same.
-std::vector<std::string> closest(std::string_view wanted,
-	const std::vector<std::string>& candidates, std::size_t max_edits);
+std::vector<std::string> closest(
+	std::string_view wanted, const std::vector<std::string>& candidates, std::size_t max_edits);
 
 } // namespace iomemgrant
 

@@ -14,8 +14,7 @@ namespace iomemgrant
 /// One row of an array that lists each value of an enum with the word that commands, JSON documents
 /// and XenStore have for it.  The array is read both ways, in its order.
 template <typename Enum>
-struct EnumName
-{
+struct EnumName {
 	Enum value;
 	std::string_view name;
 };

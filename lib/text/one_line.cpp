@@ -43,7 +43,7 @@ bool steers_the_terminal(std::uint32_t code)
 		return code >= first && code <= last;
 	};
 	return code < 0x20 || within(0x7f, 0x9f) || code == 0x61c || within(0x200b, 0x200f) ||
-		within(0x2028, 0x202e) || within(0x2060, 0x206f) || code == 0xfeff;
+	       within(0x2028, 0x202e) || within(0x2060, 0x206f) || code == 0xfeff;
 }
 
 } // namespace

@@ -18,8 +18,8 @@ namespace
 
 bool all_digits(std::string_view text)
 {
-	return !text.empty() && std::all_of(text.begin(), text.end(),
-					[](char c) { return c >= '0' && c <= '9'; });
+	return !text.empty() &&
+	       std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 int hex_digit(char c)
@@ -47,8 +47,9 @@ DomainSpec by_id(std::string_view text, bool is_explicit)
 		throw Error(kind::bad_domain,
 			fmt::format("'{}' is not a domain id (want 0 to {})", text,
 				Domid::first_reserved - 1),
-			text.empty() ? "xl list shows the ids"
-				     : fmt::format("use name:{} for a domain with that name", text));
+			text.empty()
+				? "xl list shows the ids"
+				: fmt::format("use name:{} for a domain with that name", text));
 	return {DomainSpec::By::id, is_explicit, std::string(text), *id, {}};
 }
 
@@ -144,7 +145,8 @@ DomainSpec DomainSpec::parse(std::string_view text)
 	const bool named = text.starts_with("name:");
 	const auto name = named ? text.substr(5) : text;
 	if (name.empty() || !is_printable(name))
-		throw Error(kind::bad_domain, "a domain name must not be empty or hold control characters",
+		throw Error(kind::bad_domain,
+			"a domain name must not be empty or hold control characters",
 			"xl list shows the names; id: and uuid: name a domain as well");
 	if (!named && all_digits(name))
 		return by_id(name, false);

@@ -55,7 +55,8 @@ GrantId GrantId::from_user(std::string_view text)
 {
 	if (const auto id = parse(text))
 		return *id;
-	throw Error(kind::bad_grant_id, fmt::format("'{}' is not a grant id (want 17 or g17)", text),
+	throw Error(kind::bad_grant_id,
+		fmt::format("'{}' is not a grant id (want 17 or g17)", text),
 		"xen-iomemgrant list");
 }
 

@@ -23,7 +23,7 @@ unsigned parse_bar(std::string_view text)
 		throw Error(kind::bar_rom, "the expansion ROM is never granted",
 			"memory BARs are numbered 0 to 5");
 	const bool number = text.find_first_not_of("0123456789") == std::string_view::npos &&
-		!text.empty() && text[0] != '0';
+			    !text.empty() && text[0] != '0';
 	throw Error(kind::bad_bar,
 		number ? fmt::format("BAR '{}' out of range 0-5", text)
 		       : fmt::format("'{}' is not a BAR (0 to 5)", text),
@@ -42,8 +42,8 @@ std::uint64_t parse_bytes(std::string_view what, std::string_view text)
 }
 
 // @typed: in the words of the user.
-[[noreturn]] void refuse_unaligned(std::string_view what, std::string_view typed,
-	std::uint64_t offset, std::uint64_t length)
+[[noreturn]] void refuse_unaligned(
+	std::string_view what, std::string_view typed, std::uint64_t offset, std::uint64_t length)
 {
 	const auto first = page_round_down(offset);
 	const auto end = page_round_up(offset + (length ? length : 1));
@@ -108,8 +108,9 @@ RegionSpec RegionSpec::parse(std::string_view text)
 		return parse_strictly(text);
 	} catch (const Error& error) {
 		const bool settled = error.kind() == kind::unaligned ||
-			error.kind() == kind::empty_range || error.kind() == kind::bar_rom ||
-			(error.kind() == kind::bad_bdf && !error.hint().empty());
+				     error.kind() == kind::empty_range ||
+				     error.kind() == kind::bar_rom ||
+				     (error.kind() == kind::bad_bdf && !error.hint().empty());
 		const auto hint = settled ? "" : region_hint(text);
 		if (hint.empty())
 			throw;

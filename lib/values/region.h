@@ -24,7 +24,8 @@ struct RegionSpec {
 	/// Throws Error bad-region, bad-bdf, bad-bar, bar-rom, bad-size, unaligned, empty-range.
 	static RegionSpec parse(std::string_view text);
 
-	/// Throws Error bad-size, unaligned or empty-range unless offset and length are whole pages.
+	/// Throws Error bad-size, unaligned or empty-range unless offset and length are whole
+	/// pages.
 	void require_pages() const;
 
 	/// In the form parse() reads back.
@@ -45,7 +46,7 @@ struct Region {
 	bool overlaps(const Region& other) const
 	{
 		return sbdf == other.sbdf && bar == other.bar && offset < other.end() &&
-			other.offset < end();
+		       other.offset < end();
 	}
 
 	friend bool operator==(const Region&, const Region&) = default;

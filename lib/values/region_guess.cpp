@@ -45,8 +45,7 @@ std::optional<std::string> guess_range(std::string_view text)
 			return std::nullopt;
 		if (separator != "+" && *length > *offset)
 			*length -= *offset;
-		return fmt::format(
-			"@{}+{}", format_byte_size(*offset), format_byte_size(*length));
+		return fmt::format("@{}+{}", format_byte_size(*offset), format_byte_size(*length));
 	}
 	const auto offset = parse_byte_size(text);
 	return offset ? std::optional(fmt::format("@{}", format_byte_size(*offset))) : std::nullopt;
@@ -80,7 +79,7 @@ bool is_memory(std::string_view text)
 {
 	const auto comma = text.find_first_not_of("0123456789abcdef");
 	return text.starts_with("0x") ||
-		(comma != 0 && comma != std::string_view::npos && text[comma] == ',');
+	       (comma != 0 && comma != std::string_view::npos && text[comma] == ',');
 }
 
 } // namespace
@@ -90,9 +89,10 @@ std::string region_hint(std::string_view typed)
 	const auto text = simplified(typed);
 	const auto slash = text.find('/');
 	if (slash == std::string::npos)
-		return is_memory(text) ? "only BARs of PCI devices can be granted; iomem= in xl.cfg "
-					 "gives other memory to a guest"
-				       : "";
+		return is_memory(text)
+			       ? "only BARs of PCI devices can be granted; iomem= in xl.cfg "
+				 "gives other memory to a guest"
+			       : "";
 	const auto sbdf = guess_sbdf(std::string_view(text).substr(0, slash));
 	const auto bar = guess_bar(text.substr(slash + 1));
 	return sbdf && bar ? fmt::format("did you mean {}/{}?", sbdf->str(), *bar) : "";

@@ -22,7 +22,8 @@ std::optional<unsigned> hex(std::string_view text, std::size_t max_digits, unsig
 	unsigned value = 0;
 	if (text.empty() || text.size() > max_digits)
 		return std::nullopt;
-	const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
+	const auto [end, status] =
+		std::from_chars(text.data(), text.data() + text.size(), value, 16);
 	if (status != std::errc() || end != text.data() + text.size() || value > limit)
 		return std::nullopt;
 	return value;
@@ -52,8 +53,8 @@ std::optional<Sbdf> from_groups(const std::vector<std::string_view>& parts)
 	const auto function = hex(parts[first + 2], 1, 7);
 	if (!segment || !bus || !device || !function)
 		return std::nullopt;
-	return Sbdf{*segment, static_cast<std::uint8_t>(*bus),
-		static_cast<std::uint8_t>(*device), static_cast<std::uint8_t>(*function)};
+	return Sbdf{*segment, static_cast<std::uint8_t>(*bus), static_cast<std::uint8_t>(*device),
+		static_cast<std::uint8_t>(*function)};
 }
 
 } // namespace
@@ -89,7 +90,7 @@ std::optional<Sbdf> guess_sbdf(std::string_view text)
 	plain.erase(std::min(plain.find_first_of(",@"), plain.size()));
 	std::replace(plain.begin(), plain.end(), '_', ':');
 	return plain.find('.') == std::string::npos ? Sbdf::parse(plain + ".0")
-						     : from_groups(groups(plain));
+						    : from_groups(groups(plain));
 }
 
 std::string Sbdf::str() const

@@ -14,8 +14,8 @@ namespace iomemgrant
 /// Address of a PCI function: segment, bus, device, function.  (Linux calls the segment "domain";
 /// here a domain is always a virtual machine.)
 struct Sbdf {
-	/// Linux gives out numbers above 0xffff as well, for what is behind Intel's VMD; Xen and the
-	/// module cannot name these.
+	/// Linux gives out numbers above 0xffff as well, for what is behind Intel's VMD; Xen and
+	/// the module cannot name these.
 	std::uint32_t segment = 0;
 	std::uint8_t bus = 0;
 	std::uint8_t device = 0;

@@ -196,7 +196,7 @@ public:
 		grant.allow = encode_allow(request.allow);
 		grant.min_id = request.min_id.value();
 		grant.cache = request.cache == Cache::write_combining ? IOMEMGRANT_CACHE_WC
-		                                                     : IOMEMGRANT_CACHE_UC;
+								      : IOMEMGRANT_CACHE_UC;
 		encode_label(request.label, grant.label);
 		call(IOMEMGRANT_IOC_GRANT, &grant,
 			fmt::format("grant {:#x}+{:#x} of {} BAR{} to domain {}", region.offset,

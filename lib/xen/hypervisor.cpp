@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// This is the one file that sees libxenctrl, whose ABI changes with every Xen; it keeps to what 4.17
-// and all later releases have.  A function of that library returns -1 or NULL with errno, or a count.
-// xc_domain_getinfolist() starts with the next domain when no domain has the number asked for.
+// This is the one file that sees libxenctrl, whose ABI changes with every Xen; it keeps to
+// what 4.17 and all later releases have.  A function of that library returns -1 or NULL with errno,
+// or a count. xc_domain_getinfolist() starts with the next domain when no domain has the number
+// asked for.
 #include "lib/host/real.h"
 
 #include <algorithm>
@@ -57,7 +58,8 @@ class RealHypervisor final : public Hypervisor
 {
 public:
 	explicit RealHypervisor(LogSink log)
-		: logger_(std::move(log)), handle_(xc_interface_open(logger_.get(), logger_.get(), 0))
+		: logger_(std::move(log)),
+		  handle_(xc_interface_open(logger_.get(), logger_.get(), 0))
 	{
 		const int errnum = errno;
 		if (handle_)
@@ -96,7 +98,8 @@ public:
 		xc_domaininfo_t info{};
 		const int count = xc_domain_getinfolist(handle_.get(), id.value(), 1, &info);
 		if (count < 0)
-			throw Error::from_errno(errno, fmt::format("look up domain {}", id.value()));
+			throw Error::from_errno(
+				errno, fmt::format("look up domain {}", id.value()));
 		if (count < 1 || info.domain != id.value())
 			return std::nullopt;
 		return decode(info);
@@ -128,7 +131,8 @@ public:
 		query.dom = id.value();
 		if (xc_gnttab_query_size(handle_.get(), &query) < 0 || query.status != GNTST_okay)
 			throw Error(kind::io_error,
-				fmt::format("Xen does not tell the grant table size of domain {} ({})",
+				fmt::format(
+					"Xen does not tell the grant table size of domain {} ({})",
 					id.value(), query.status));
 		return {query.nr_frames, query.max_nr_frames};
 	}
@@ -152,7 +156,8 @@ public:
 	{
 		std::uint64_t all = 0, cached = 0, entries = 0;
 		// A domain for which Xen cannot answer has none.
-		if (xc_domain_get_pod_target(handle_.get(), id.value(), &all, &cached, &entries) < 0)
+		if (xc_domain_get_pod_target(handle_.get(), id.value(), &all, &cached, &entries) <
+			0)
 			return 0;
 		return entries;
 	}

@@ -9,13 +9,12 @@
 namespace iomemgrant
 {
 
-Logger::Logger(LogSink sink)
-	: sink_(std::move(sink)), base_{{message, progress, destroy}, &sink_}
+Logger::Logger(LogSink sink) : sink_(std::move(sink)), base_{{message, progress, destroy}, &sink_}
 {
 }
 
-void Logger::message(xentoollog_logger* logger, xentoollog_level level, int,
-	const char* context, const char* format, va_list arguments)
+void Logger::message(xentoollog_logger* logger, xentoollog_level level, int, const char* context,
+	const char* format, va_list arguments)
 {
 	const auto& sink = *reinterpret_cast<Base*>(logger)->sink;
 	if (!sink || level <= XTL_DEBUG)
@@ -31,8 +30,6 @@ void Logger::progress(
 }
 
 // The owner of the C++ object destroys it.
-void Logger::destroy(xentoollog_logger*)
-{
-}
+void Logger::destroy(xentoollog_logger*) {}
 
 } // namespace iomemgrant

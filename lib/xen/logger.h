@@ -30,8 +30,8 @@ private:
 
 	static void message(xentoollog_logger* logger, xentoollog_level level, int errnum,
 		const char* context, const char* format, va_list arguments);
-	static void progress(xentoollog_logger*, const char*, const char*, int, unsigned long,
-		unsigned long);
+	static void progress(
+		xentoollog_logger*, const char*, const char*, int, unsigned long, unsigned long);
 	static void destroy(xentoollog_logger*);
 
 	LogSink sink_;

@@ -83,7 +83,8 @@ void destroy_with_xl(Domid id)
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		throw Error(kind::io_error,
 			fmt::format("xl destroy {} failed: {}", id.value(),
-				said.empty() ? "it gave no reason" : said.substr(0, said.find('\n'))),
+				said.empty() ? "it gave no reason"
+					     : said.substr(0, said.find('\n'))),
 			"xl list");
 }
 

@@ -31,7 +31,8 @@ protected:
 
 	Grant labelled(std::uint64_t page, const char* label)
 	{
-		return device.grant({.domid = world->guest(), .region = pages(page, 1),
+		return device.grant({.domid = world->guest(),
+			.region = pages(page, 1),
 			.label = Label::parse(label)});
 	}
 
@@ -108,16 +109,16 @@ TEST_F(GrantDeviceContract, an_id_is_larger_than_the_caller_says)
 {
 	const auto first = grant(0, 1);
 	const GrantId above(first.id.value() + 1000);
-	const auto second = device.grant(
-		{.domid = world->guest(), .region = pages(1, 1), .min_id = above});
+	const auto second =
+		device.grant({.domid = world->guest(), .region = pages(1, 1), .min_id = above});
 	EXPECT_GT(second.id, above);
 	EXPECT_GT(grant(2, 1).id, second.id);
 }
 
 TEST_F(GrantDeviceContract, cache_and_age_are_listed_and_nothing_has_changed)
 {
-	(void)device.grant({.domid = world->guest(), .region = pages(0, 1),
-		.cache = Cache::write_combining});
+	(void)device.grant(
+		{.domid = world->guest(), .region = pages(0, 1), .cache = Cache::write_combining});
 	(void)grant(1, 1);
 	const auto grants = device.list();
 	ASSERT_EQ(grants.size(), 2U);

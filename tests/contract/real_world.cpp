@@ -45,7 +45,8 @@ class RealDeviceWorld final : public DeviceWorld
 {
 public:
 	RealDeviceWorld()
-		: device_(open_grant_device()), guest_(Domid::parse(setting("CONTRACT_GUEST")).value()),
+		: device_(open_grant_device()),
+		  guest_(Domid::parse(setting("CONTRACT_GUEST")).value()),
 		  bar_{Sbdf::parse(setting("CONTRACT_DEVICE")).value(), 2, 0, 0x100000}
 	{
 	}

@@ -18,9 +18,16 @@ namespace iomemgrant
 class FakeGrantDevice final : public GrantDevice
 {
 public:
-	ModuleInfo facts{.api_version = 1, .can_grant = true, .hypervisor_support = true,
-		.translated = false, .counts_mapped = true, .gnttab_version = 1,
-		.max_pages = 1024, .max_refs = 8192, .nr_refs = 0, .nr_grants = 0,
+	ModuleInfo facts{.api_version = 1,
+		.can_grant = true,
+		.hypervisor_support = true,
+		.translated = false,
+		.counts_mapped = true,
+		.gnttab_version = 1,
+		.max_pages = 1024,
+		.max_refs = 8192,
+		.nr_refs = 0,
+		.nr_grants = 0,
 		.headroom = 8};
 	std::vector<Grant> grants;
 	Uuid uuid;
@@ -55,7 +62,7 @@ public:
 			throw Error::from_errno(errnum, "grant");
 		for (const auto& grant : grants) {
 			const bool shared = request.allow.has(AllowClass::overlap) &&
-				grant.domid != request.domid;
+					    grant.domid != request.domid;
 			if (grant.region.overlaps(request.region) && !shared)
 				throw Error::from_errno(EEXIST, "grant");
 			if (grant.region.overlaps(request.region) && grant.cache != request.cache)
@@ -104,7 +111,8 @@ public:
 		if (found == grants.end())
 			throw Error(kind::no_grant, "no grant");
 		if (label_taken(label, found->domid, found->uuid, id))
-			throw Error(kind::label_in_use, "another grant of the domain has the label");
+			throw Error(
+				kind::label_in_use, "another grant of the domain has the label");
 		found->label = label;
 	}
 
@@ -120,8 +128,8 @@ private:
 		std::optional<GrantId> except) const
 	{
 		return label && std::any_of(grants.begin(), grants.end(), [&](const Grant& grant) {
-			return grant.label == label && grant.domid == domid && grant.uuid == owner &&
-				grant.id != except;
+			return grant.label == label && grant.domid == domid &&
+			       grant.uuid == owner && grant.id != except;
 		});
 	}
 

@@ -37,10 +37,7 @@ public:
 
 	std::vector<DomainInfo> domains() override { return list; }
 	GrantTableSize grant_table(Domid) override { return table; }
-	std::optional<MaptrackLimit> maptrack_limit(const DomainInfo&) override
-	{
-		return maptrack;
-	}
+	std::optional<MaptrackLimit> maptrack_limit(const DomainInfo&) override { return maptrack; }
 	std::vector<MachineRange> configured_iomem(const DomainInfo& domain) override
 	{
 		return iomem[domain.id];

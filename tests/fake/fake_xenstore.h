@@ -157,8 +157,8 @@ private:
 		return {names.begin(), names.end()};
 	}
 
-	static void put(Nodes& nodes, Access& access, const std::string& path,
-		const std::string& value)
+	static void put(
+		Nodes& nodes, Access& access, const std::string& path, const std::string& value)
 	{
 		NodePermissions inherited = {{Domid(0), NodePermission::Access::none}};
 		for (auto end = path.find('/', 1); end != std::string::npos;
@@ -243,7 +243,9 @@ private:
 		void remove(const std::string& path) override
 		{
 			store_.request("remove " + path);
-			const auto gone = [&](const auto& node) { return is_below(node.first, path); };
+			const auto gone = [&](const auto& node) {
+				return is_below(node.first, path);
+			};
 			std::erase_if(access, gone);
 			if (std::erase_if(nodes, gone))
 				touched.insert(path);

@@ -38,7 +38,9 @@ std::string probe_xen(const World& world)
 	const auto hypervisor = world.roots.sys / "hypervisor";
 	if (read_line(hypervisor / "type") != "xen")
 		throw Error(iomemgrant::kind::not_xen, "this machine does not run under Xen");
-	const auto part = [&](const char* file) { return read_line(hypervisor / file).value_or("?"); };
+	const auto part = [&](const char* file) {
+		return read_line(hypervisor / file).value_or("?");
+	};
 	return fmt::format("version {}.{}{}", part("version/major"), part("version/minor"),
 		part("version/extra"));
 }
@@ -92,8 +94,8 @@ std::string probe_lockdown(const World& world)
 	}
 	if (lockdown.active())
 		throw Error(iomemgrant::kind::permission,
-			fmt::format("{} and lets no program reach device memory",
-				lockdown.describe()),
+			fmt::format(
+				"{} and lets no program reach device memory", lockdown.describe()),
 			lockdown.remedy());
 	return "the kernel is not locked down";
 }
@@ -121,7 +123,8 @@ Check check_node(const Roots& roots, const MappedGrant& grant)
 		return {grant.name(), Verdict::note, fmt::format("state '{}'", grant.state)};
 	const auto& node = grant.node->string();
 	if (!fs::exists(*grant.node))
-		return {grant.name(), Verdict::problem, fmt::format("mapped, but {} is missing", node),
+		return {grant.name(), Verdict::problem,
+			fmt::format("mapped, but {} is missing", node),
 			"is devtmpfs mounted on /dev?",
 			std::string(iomemgrant::kind::no_module.slug)};
 	const auto link = roots.nodes() / "by-label" / (grant.label ? grant.label->str() : "");
@@ -189,8 +192,7 @@ int run_doctor(Context& context)
 {
 	Checkup checkup;
 	for (const auto& layer : layers)
-		checkup.look(
-			layer.name, layer.stands_on, [&] { return layer.ask(context.world); });
+		checkup.look(layer.name, layer.stands_on, [&] { return layer.ask(context.world); });
 	check_grants(context.world.roots, checkup);
 	return checkup.report(context.output);
 }

@@ -20,8 +20,7 @@ struct DumpOptions {
 };
 
 // Sixteen bytes a line.
-std::string render_dump(
-	const std::vector<std::uint64_t>& values, std::uint64_t offset, Width width)
+std::string render_dump(const std::vector<std::uint64_t>& values, std::uint64_t offset, Width width)
 {
 	const unsigned per_line = 16 / bytes(width);
 	std::string text;

@@ -63,8 +63,8 @@ int run_map(const MapOptions& options, Context& context)
 	export_variable("XEN_IOMEM_ID", std::to_string(grant.id->value()));
 	export_variable("XEN_IOMEM_LABEL", grant.label ? grant.label->str() : "");
 	export_variable("XEN_IOMEM_LENGTH", std::to_string(grant.length));
-	export_variable("XEN_IOMEM_MODE", std::string(to_string(
-						  read_only ? Access::read_only : Access::read_write)));
+	export_variable("XEN_IOMEM_MODE",
+		std::string(to_string(read_only ? Access::read_only : Access::read_write)));
 	execute(options.command);
 }
 
@@ -76,8 +76,8 @@ void add_map(Syntax& program, Verb& chosen)
 	auto& verb = program.add_verb("map", "Run a command with a grant's node open");
 	verb.add("GRANT", &options->grant, grant_name_help).required = true;
 	verb.add("--read-only", &options->read_only, "Open the node for reading only");
-	verb.add("--exec", &options->exec, "COMMAND follows; after -- if it has options")
-		.required = true;
+	verb.add("--exec", &options->exec, "COMMAND follows; after -- if it has options").required =
+		true;
 	verb.add("COMMAND", &options->command, "The command and its arguments").required = true;
 	verb.footer = "Examples:\n"
 		      "  xen-iomemagent map nic-doorbell --exec my-driver\n"

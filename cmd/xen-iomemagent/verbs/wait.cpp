@@ -66,7 +66,8 @@ int run_wait(const WaitOptions& options, Context& context)
 		if (!watch.wait(deadline))
 			throw Error(iomemgrant::kind::timeout,
 				fmt::format("{} within {:g} s",
-					wanted ? fmt::format("no grant {} was mapped", wanted->describe())
+					wanted ? fmt::format("no grant {} was mapped",
+							 wanted->describe())
 					       : "no grant was mapped",
 					std::chrono::duration<double>(limit).count()),
 				"xen-iomemagent doctor tells what is missing in this guest");

@@ -38,7 +38,8 @@ std::uint64_t parse_value(const std::string& text, Width width)
 			"decimal, or hexadecimal with 0x");
 	const auto bits = static_cast<unsigned>(width);
 	if (status == std::errc::result_out_of_range || (bits < 64 && value >> bits))
-		throw Error(kind::bad_value, fmt::format("value {} does not fit in {} bits", text, bits));
+		throw Error(kind::bad_value,
+			fmt::format("value {} does not fit in {} bits", text, bits));
 	return value;
 }
 
@@ -61,9 +62,9 @@ int run_write(const WriteOptions& options, Context& context)
 		mapping.write(range.offset, width, value);
 
 	if (!context.output.quiet())
-		context.output.line(fmt::format("{} {} to {} at {:#x}",
-			dry_run ? "would write" : "wrote", format_value(value, width), grant.name(),
-			range.offset));
+		context.output.line(
+			fmt::format("{} {} to {} at {:#x}", dry_run ? "would write" : "wrote",
+				format_value(value, width), grant.name(), range.offset));
 	auto document = context.output.document("write");
 	document["changed"] = true;
 	document["dry_run"] = dry_run;

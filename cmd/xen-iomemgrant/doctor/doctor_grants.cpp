@@ -34,7 +34,8 @@ std::vector<Changed> find_changed(const std::vector<Grant>& grants)
 		if (changes == Grant::Changes())
 			continue;
 		const auto alike = std::ranges::find_if(found, [&](const Changed& changed) {
-			return changed.region.sbdf == grant.region.sbdf && changed.changes == changes;
+			return changed.region.sbdf == grant.region.sbdf &&
+			       changed.changes == changes;
 		});
 		if (alike == found.end())
 			found.push_back({grant.region, changes, {grant.id.str()}});

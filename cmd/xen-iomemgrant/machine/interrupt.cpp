@@ -51,8 +51,8 @@ void on_signal(int signal)
 	errno = saved;
 }
 
-// A SIGHUP that nohup(1) has set to be ignored stays so.  A shell sets SIGINT so as well for a command
-// in the background, but a user who sends that one means it.
+// A SIGHUP that nohup(1) has set to be ignored stays so.  A shell sets SIGINT so as well for a
+// command in the background, but a user who sends that one means it.
 bool is_kept_ignored(int signal)
 {
 	struct sigaction before {

@@ -43,19 +43,20 @@ GrantFilter GrantFilter::parse(const GrantFilterText& text)
 std::vector<GrantStatus> GrantFilter::apply(
 	const std::vector<GrantStatus>& grants, Domains& domains) const
 {
-	// A UUID is also that of grants whose domain is gone, or has another number since its reboot.
+	// A UUID is also that of grants whose domain is gone, or has another number since its
+	// reboot.
 	const bool by_uuid = domain && domain->by == DomainSpec::By::uuid;
 	std::optional<Domid> wanted;
 	if (domain && !by_uuid)
-		wanted = domain->by == DomainSpec::By::id ? domain->id
-							  : domains.resolve(*domain).id;
+		wanted =
+			domain->by == DomainSpec::By::id ? domain->id : domains.resolve(*domain).id;
 	std::vector<GrantStatus> chosen;
 	std::copy_if(grants.begin(), grants.end(), std::back_inserter(chosen),
 		[&](const GrantStatus& status) {
 			return (!wanted || status.grant.domid == *wanted) &&
-				(!by_uuid || status.grant.uuid == domain->uuid) &&
-				(!device || status.grant.region.sbdf == *device) &&
-				(state.empty() || to_string(status.state()) == state);
+			       (!by_uuid || status.grant.uuid == domain->uuid) &&
+			       (!device || status.grant.region.sbdf == *device) &&
+			       (state.empty() || to_string(status.state()) == state);
 		});
 	if (by_uuid && chosen.empty())
 		(void)domains.resolve(*domain); // says so when there is no such domain

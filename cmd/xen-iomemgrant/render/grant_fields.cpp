@@ -200,7 +200,9 @@ const Field fields[] = {
 		[](const GrantStatus& s) {
 			return s.published ? fmt::format("{}", devid_of(s)) : std::string("-");
 		},
-		[](const GrantStatus& s) { return s.published ? Json(devid_of(s)) : Json(nullptr); }},
+		[](const GrantStatus& s) {
+			return s.published ? Json(devid_of(s)) : Json(nullptr);
+		}},
 	{"peer", "GUEST",
 		[](const GrantStatus& s) {
 			if (!s.asked)
@@ -310,8 +312,8 @@ std::string render_grants(const std::vector<GrantStatus>& grants,
 		for (const auto& column : columns) {
 			auto text = find_field(column)->text(status);
 			cells.push_back(column == "STATE"
-					? output.paint(colour_of(status.state()), text)
-					: text);
+						? output.paint(colour_of(status.state()), text)
+						: text);
 		}
 		if (with_notes) {
 			const auto note = status.note();
@@ -328,7 +330,8 @@ std::string render_grant(const GrantStatus& status, bool with_refs)
 	for (const auto& field : fields) {
 		if (std::string_view(field.key) == "refs" && !with_refs)
 			continue;
-		text += fmt::format("{:<13} {}\n", fmt::format("{}:", field.key), field.text(status));
+		text += fmt::format(
+			"{:<13} {}\n", fmt::format("{}:", field.key), field.text(status));
 	}
 	return text;
 }
@@ -337,8 +340,8 @@ std::string describe_region(const GrantStatus& status)
 {
 	const auto& region = status.grant.region;
 	return fmt::format("{} BAR{} [{:#x}-{:#x}] {} page{} {}", region.sbdf.str(), region.bar,
-		region.offset, region.end() - 1, region.nr_pages(), region.nr_pages() == 1 ? "" : "s",
-		mode_text(status));
+		region.offset, region.end() - 1, region.nr_pages(),
+		region.nr_pages() == 1 ? "" : "s", mode_text(status));
 }
 
 } // namespace iomemgrant

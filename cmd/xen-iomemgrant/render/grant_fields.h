@@ -13,8 +13,9 @@
 namespace iomemgrant
 {
 
-/// A grant as a JSON object, every known key in it.  @with_id: false for a grant of a dry run.  Names
-/// the device, for which libpci reads all of pci.ids, so a command that prints text does not call it.
+/// A grant as a JSON object, every known key in it.  @with_id: false for a grant of a dry run.
+/// Names the device, for which libpci reads all of pci.ids, so a command that prints text does not
+/// call it.
 Json grant_json(const GrantStatus& status, bool with_id = true);
 
 /// The column names `-o` takes, and those it has without.

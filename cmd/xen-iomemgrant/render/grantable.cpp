@@ -21,8 +21,8 @@ PageRun common_pages(const Candidate& bar, const Grant& grant)
 {
 	const auto start = bar.address();
 	const auto from = std::max(bar.address_of(grant), start);
-	const auto to = std::min(
-		bar.address_of(grant) + grant.region.length, start + bar.region.length);
+	const auto to =
+		std::min(bar.address_of(grant) + grant.region.length, start + bar.region.length);
 	return {(from - start) / page_size, (to - from) / page_size};
 }
 
@@ -72,8 +72,8 @@ std::string note(const std::vector<const Hazard*>& alike)
 	for (const auto* hazard : alike)
 		others.push_back(fmt::format("{} {}", detail(hazard->error, "other_bdf"),
 			detail(hazard->error, "other_bar")));
-	return fmt::format("{} {} shared with {}", run.str(), one ? "is" : "are",
-		fmt::join(others, " and "));
+	return fmt::format(
+		"{} {} shared with {}", run.str(), one ? "is" : "are", fmt::join(others, " and "));
 }
 
 } // namespace
@@ -141,8 +141,9 @@ std::string Grantable::overrides_of(const PageRun& run) const
 		allow.add(AllowSet::parse(name));
 	for (const auto& hazard : hazards) {
 		const auto other = run_of(hazard);
-		const bool meets = hazard.whole_bar() || (other.first < run.first + run.count &&
-								 run.first < other.first + other.count);
+		const bool meets =
+			hazard.whole_bar() || (other.first < run.first + run.count &&
+						      run.first < other.first + other.count);
 		if (!meets || lifted_by_policy(hazard))
 			continue;
 		if (!hazard.liftable())
@@ -161,12 +162,13 @@ std::vector<std::string> Grantable::page_notes() const
 	for (const auto& hazard : hazards) {
 		if (hazard.whole_bar())
 			continue;
-		const auto same = std::find_if(groups.begin(), groups.end(), [&](const auto& group) {
-			const auto& first = *group.front();
-			return first.error.kind() == kind::shared_page &&
-			       hazard.error.kind() == kind::shared_page &&
-			       run_of(first) == run_of(hazard);
-		});
+		const auto same =
+			std::find_if(groups.begin(), groups.end(), [&](const auto& group) {
+				const auto& first = *group.front();
+				return first.error.kind() == kind::shared_page &&
+				       hazard.error.kind() == kind::shared_page &&
+				       run_of(first) == run_of(hazard);
+			});
 		if (same == groups.end())
 			groups.push_back({&hazard});
 		else
@@ -204,20 +206,18 @@ std::string Grantable::describe(std::uint64_t nr_pages) const
 	for (auto& note : page_notes())
 		parts.push_back(std::move(note));
 	if (!policy_allows.empty() && !pages.empty())
-		parts.push_back(
-			fmt::format("policy overrides {}", fmt::join(policy_allows, ", ")));
+		parts.push_back(fmt::format("policy overrides {}", fmt::join(policy_allows, ", ")));
 	for (const auto& [id, run] : grants)
-		parts.push_back(fmt::format("{} {} granted ({})", run.str(),
-			run.count == 1 ? "is" : "are", id.str()));
+		parts.push_back(fmt::format(
+			"{} {} granted ({})", run.str(), run.count == 1 ? "is" : "are", id.str()));
 	return fmt::format("{}", fmt::join(parts, "; "));
 }
 
 Json Grantable::json() const
 {
-	Json answer = {{"pages", Json::array()}, {"needs", needs},
-		{"policy_allows", policy_allows}, {"obstacles", Json::array()},
-		{"max_pages", at_most ? Json(*at_most) : Json(nullptr)},
-		{"grants", Json::array()}};
+	Json answer = {{"pages", Json::array()}, {"needs", needs}, {"policy_allows", policy_allows},
+		{"obstacles", Json::array()},
+		{"max_pages", at_most ? Json(*at_most) : Json(nullptr)}, {"grants", Json::array()}};
 	for (const auto& run : pages)
 		answer["pages"].push_back({{"first", run.first}, {"count", run.count}});
 	for (const auto& hazard : hazards) {

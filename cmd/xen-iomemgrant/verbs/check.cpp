@@ -36,8 +36,7 @@ Json verdict_json(const Verdict& verdict)
 	Json answer = {{"region", verdict.spec.str()}, {"ok", !verdict.refusal()},
 		{"bdf", verdict.spec.sbdf.str()}, {"bar", verdict.spec.bar},
 		{"offset", verdict.spec.offset}, {"length", nullptr}, {"pages", nullptr},
-		{"phys", nullptr}, {"granted", nullptr},
-		{"findings", Json::array()}};
+		{"phys", nullptr}, {"granted", nullptr}, {"findings", Json::array()}};
 	if (verdict.candidate) {
 		answer["length"] = verdict.candidate->region.length;
 		answer["pages"] = verdict.candidate->region.nr_pages();
@@ -55,9 +54,9 @@ Json verdict_json(const Verdict& verdict)
 
 void print_verdict(const Verdict& verdict, Output& output)
 {
-	const auto good = verdict.granted
-		? fmt::format("granted already ({})", verdict.granted->grant.id.str())
-		: std::string("can be granted");
+	const auto good = verdict.granted ? fmt::format("granted already ({})",
+						    verdict.granted->grant.id.str())
+					  : std::string("can be granted");
 	output.line(fmt::format("{}: {}", verdict.spec.str(),
 		verdict.refusal() ? output.paint(Colour::bad, "refused")
 				  : output.paint(Colour::good, good)));
@@ -89,7 +88,8 @@ int run_check(const GrantArguments& arguments, Machine& machine, Output& output)
 	const auto needed = needed_names(judgement);
 	document["needs"] = needed ? Json(*needed) : Json(nullptr);
 	if (status && needed && !output.quiet())
-		output.line(fmt::format("all that would be needed: --allow={}", fmt::join(*needed, ",")));
+		output.line(fmt::format(
+			"all that would be needed: --allow={}", fmt::join(*needed, ",")));
 	output.print(document);
 	return status;
 }

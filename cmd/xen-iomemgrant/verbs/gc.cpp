@@ -31,14 +31,14 @@ std::string name_of(const Remains& remains)
 {
 	if (!remains.status)
 		return remains.path;
-	return fmt::format("{} of {}", remains.status->grant.id.str(),
-		describe(remains.status->domain));
+	return fmt::format(
+		"{} of {}", remains.status->grant.id.str(), describe(remains.status->domain));
 }
 
 std::string line_of(const Remains& remains, bool dry_run)
 {
-	const auto what = fmt::format("{} {}: {}", to_string(remains.kind), name_of(remains),
-		remains.reason);
+	const auto what =
+		fmt::format("{} {}: {}", to_string(remains.kind), name_of(remains), remains.reason);
 	if (remains.result == Remains::Result::waiting)
 		return fmt::format("waiting for {}; it ends when its pages are let go", what);
 	return fmt::format("{} {}", dry_run ? "would remove" : "removed", what);
@@ -123,10 +123,8 @@ void add_gc(Syntax& program, Command& command)
 {
 	auto& verb = program.add_verb("gc", "Remove what dead guests and commands left behind");
 	verb.callback = [&command] {
-		command.run = [dry_run = &command.globals.dry_run](
-				      Machine& machine, Output& output) {
-			return run_gc(*dry_run, machine, output);
-		};
+		command.run = [dry_run = &command.globals.dry_run](Machine& machine,
+				      Output& output) { return run_gc(*dry_run, machine, output); };
 	};
 }
 

@@ -19,8 +19,8 @@ std::string line_of(const GrantStatus& status, const GrantOutcome& outcome, bool
 {
 	const bool had = outcome.had(status.grant.id);
 	std::string text = outcome.named(status.grant.id) ? (dry_run ? "would label" : "labelled")
-		: had                                     ? "already granted"
-		: dry_run                                 ? "would grant"
+			   : had                          ? "already granted"
+			   : dry_run                      ? "would grant"
 							  : "granted";
 	if (had || !dry_run)
 		text += fmt::format(" {}", status.grant.id.str());
@@ -37,8 +37,7 @@ std::string line_of(const GrantStatus& status, const GrantOutcome& outcome, bool
 int run_grant(const GrantArguments& command, Machine& machine, Output& output)
 {
 	auto& host = machine.host();
-	const auto outcome =
-		Granter(host).grant(command.domain, command.regions, command.options);
+	const auto outcome = Granter(host).grant(command.domain, command.regions, command.options);
 	for (const auto& warning : outcome.warnings)
 		output.warning(warning);
 
@@ -47,8 +46,7 @@ int run_grant(const GrantArguments& command, Machine& machine, Output& output)
 	document["dry_run"] = command.options.dry_run;
 	document["grants"] = Json::array();
 	for (const auto& status : outcome.grants) {
-		const bool rehearsed =
-			command.options.dry_run && !outcome.had(status.grant.id);
+		const bool rehearsed = command.options.dry_run && !outcome.had(status.grant.id);
 		if (output.json())
 			document["grants"].push_back(grant_json(status, !rehearsed));
 		if (output.quiet() && !rehearsed)

@@ -84,7 +84,8 @@ void add_list(Syntax& program, Command& command)
 	verb.alias = "ls";
 	add_grant_filter(verb, text->filter, true);
 	verb.add("-o,--columns=COLS", &text->columns,
-		fmt::format("Columns to show, separated by commas, with + besides the usual ones: {}",
+		fmt::format(
+			"Columns to show, separated by commas, with + besides the usual ones: {}",
 			fmt::join(all_grant_columns(), ", ")));
 	verb.add("--no-legend", &text->no_legend, "No header");
 	verb.footer = "Examples:\n"

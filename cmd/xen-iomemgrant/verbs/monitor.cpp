@@ -88,9 +88,10 @@ int run_monitor(const MonitorCommand& command, Machine& machine, Output& output)
 	const auto deadline = host.now() + command.limit.value_or(std::chrono::hours(0));
 	try {
 		while (!command.limit || host.now() < deadline) {
-			const auto left = command.limit
-				? std::chrono::ceil<std::chrono::milliseconds>(deadline - host.now())
-				: std::chrono::milliseconds(std::chrono::hours(1));
+			const auto left =
+				command.limit ? std::chrono::ceil<std::chrono::milliseconds>(
+							deadline - host.now())
+					      : std::chrono::milliseconds(std::chrono::hours(1));
 			for (const auto& event : monitor.next(left)) {
 				const auto time = time_of_day(host);
 				if (output.json())

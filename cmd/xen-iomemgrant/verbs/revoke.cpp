@@ -44,7 +44,7 @@ RevokeCommand parse(const RevokeText& text, const GlobalOptions& globals)
 		command.names.push_back(GrantName::parse(name));
 	command.filter = GrantFilter::parse(text.filter);
 	const int ways = !text.names.empty() + !text.filter.domain.empty() +
-		!text.filter.device.empty() + text.all;
+			 !text.filter.device.empty() + text.all;
 	if (ways != 1)
 		throw Error(kind::usage,
 			ways ? "revoke takes only one of GRANT..., --domain, --device and --all"
@@ -174,13 +174,14 @@ std::vector<Item> choose(const RevokeCommand& command, Host& host)
 
 Json item_json(const Item& item, bool dry_run)
 {
-	auto object = item.status ? grant_json(*item.status)
-				  : Json{{"id", item.name.id ? Json(item.name.id->value())
-							     : Json(nullptr)}};
-	object["result"] = item.error ? "failed"
-		: !item.status        ? "missing"
-		: dry_run             ? "would-revoke"
-				      : "revoked";
+	auto object =
+		item.status
+			? grant_json(*item.status)
+			: Json{{"id", item.name.id ? Json(item.name.id->value()) : Json(nullptr)}};
+	object["result"] = item.error     ? "failed"
+			   : !item.status ? "missing"
+			   : dry_run      ? "would-revoke"
+					  : "revoked";
 	object["rung"] = item.rung ? Json(to_string(*item.rung)) : Json(nullptr);
 	object["error"] = item.error ? Output::describe(*item.error) : Json(nullptr);
 	return object;

@@ -29,13 +29,13 @@ struct WaitCommand {
 
 WaitCommand parse(const WaitText& text, const GlobalOptions& globals)
 {
-	return {GrantName::parse(text.grant), parse_goal(text.goal), globals.timeout.value_or(default_wait)};
+	return {GrantName::parse(text.grant), parse_goal(text.goal),
+		globals.timeout.value_or(default_wait)};
 }
 
 int run_wait(const WaitCommand& command, Machine& machine, Output& output)
 {
-	const auto status =
-		await_grant(machine.host(), command.grant, command.goal, command.limit);
+	const auto status = await_grant(machine.host(), command.grant, command.goal, command.limit);
 	if (output.json()) {
 		auto document = output.document("wait");
 		document["for"] = to_string(command.goal);
@@ -43,11 +43,11 @@ int run_wait(const WaitCommand& command, Machine& machine, Output& output)
 		output.print(document);
 	}
 	if (!output.quiet())
-		output.line(status ? fmt::format("{} is {}: {} of {} pages mapped",
-					     status->grant.id.str(), to_string(status->state()),
-					     status->mapped_pages(),
-					     status->grant.region.nr_pages())
-				   : fmt::format("{} is gone", command.grant.str()));
+		output.line(
+			status ? fmt::format("{} is {}: {} of {} pages mapped",
+					 status->grant.id.str(), to_string(status->state()),
+					 status->mapped_pages(), status->grant.region.nr_pages())
+			       : fmt::format("{} is gone", command.grant.str()));
 	return 0;
 }
 
@@ -64,10 +64,8 @@ void add_wait(Syntax& program, Command& command)
 		      "  xen-iomemgrant wait g17 --for=mapped\n"
 		      "  xen-iomemgrant wait nic-doorbell --for=gone --timeout=5m\n";
 	verb.callback = [text, &command] {
-		command.run = [parsed = parse(*text, command.globals)](
-				      Machine& machine, Output& output) {
-			return run_wait(parsed, machine, output);
-		};
+		command.run = [parsed = parse(*text, command.globals)](Machine& machine,
+				      Output& output) { return run_wait(parsed, machine, output); };
 	};
 }
 

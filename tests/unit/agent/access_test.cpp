@@ -45,8 +45,8 @@ TEST(Read, refuses_an_offset_between_registers)
 	guest.with_grant();
 	const auto ran = guest.run({"read", "g17", "6"});
 	EXPECT_EQ(ran.status, 2);
-	EXPECT_EQ(ran.err,
-		"xen-iomemagent: error: offset 0x6 is not a multiple of 4 (width 32) [unaligned]\n");
+	EXPECT_EQ(ran.err, "xen-iomemagent: error: offset 0x6 is not a multiple of 4 (width 32) "
+			   "[unaligned]\n");
 }
 
 TEST(Read, refuses_what_is_outside_the_grant)
@@ -145,8 +145,9 @@ TEST(Write, knows_every_width)
 	guest.with_grant();
 	EXPECT_EQ(guest.run({"write", "g17", "1", "255", "--width=8", "--yes"}).status, 0);
 	EXPECT_EQ(guest.run({"write", "g17", "2", "0x1234", "--width=16", "--yes"}).status, 0);
-	EXPECT_EQ(
-		guest.run({"write", "g17", "8", "0xffffffffffffffff", "--width=64", "--yes"}).status, 0);
+	EXPECT_EQ(guest.run({"write", "g17", "8", "0xffffffffffffffff", "--width=64", "--yes"})
+			  .status,
+		0);
 	EXPECT_EQ(guest.run({"dump", "g17", "0", "16", "--width=8"}).out,
 		"00000000: 00 ff 34 12 04 05 06 07 ff ff ff ff ff ff ff ff\n");
 }
@@ -158,9 +159,9 @@ TEST(Write, without_yes_writes_nothing)
 	const auto before = guest.node_bytes("17");
 	const auto ran = guest.run({"write", "g17", "0", "1", "--width=32"});
 	EXPECT_EQ(ran.status, 2);
-	EXPECT_EQ(ran.err,
-		"xen-iomemagent: error: writing a register of a real device needs --yes [needs-yes]\n"
-		"hint: repeat with --yes, or with --dry-run to check only\n");
+	EXPECT_EQ(ran.err, "xen-iomemagent: error: writing a register of a real device needs --yes "
+			   "[needs-yes]\n"
+			   "hint: repeat with --yes, or with --dry-run to check only\n");
 	EXPECT_EQ(guest.node_bytes("17"), before);
 }
 
@@ -206,7 +207,8 @@ TEST(Write, refuses_a_value_that_does_not_fit)
 	EXPECT_EQ(said("0x100", "8"),
 		"xen-iomemagent: error: value 0x100 does not fit in 8 bits [bad-value]\n");
 	EXPECT_EQ(said("0x10000000000000000", "64"),
-		"xen-iomemagent: error: value 0x10000000000000000 does not fit in 64 bits [bad-value]\n");
+		"xen-iomemagent: error: value 0x10000000000000000 does not fit in 64 bits "
+		"[bad-value]\n");
 	EXPECT_EQ(said("ff", "8"), "xen-iomemagent: error: value 'ff' is not a number [bad-value]\n"
 				   "hint: decimal, or hexadecimal with 0x\n");
 	EXPECT_EQ(said("0x", "8"), "xen-iomemagent: error: value '0x' is not a number [bad-value]\n"
@@ -264,9 +266,11 @@ TEST(Dump, refuses_half_a_register_and_nothing_at_all)
 	Guest guest;
 	guest.with_grant();
 	EXPECT_EQ(guest.run({"dump", "g17", "0", "6"}).err,
-		"xen-iomemagent: error: length 0x6 is not a multiple of 4 (width 32) [unaligned]\n");
+		"xen-iomemagent: error: length 0x6 is not a multiple of 4 (width 32) "
+		"[unaligned]\n");
 	EXPECT_EQ(guest.run({"dump", "g17", "0", "0"}).err,
-		"xen-iomemagent: error: length must be at least one register (4 bytes) [empty-range]\n");
+		"xen-iomemagent: error: length must be at least one register (4 bytes) "
+		"[empty-range]\n");
 	EXPECT_EQ(guest.run({"dump", "g17", "0", "12K"}).status, 2);
 }
 

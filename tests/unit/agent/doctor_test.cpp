@@ -17,14 +17,13 @@ TEST(Doctor, finds_a_healthy_guest_healthy)
 	guest.with_file("dev/xen/iomem/by-label/nic-doorbell", "");
 	const auto ran = guest.run({"doctor"});
 	EXPECT_EQ(ran.status, 0);
-	EXPECT_EQ(ran.out,
-		"ok       xen          version 4.17.5\n"
-		"ok       domain       guest, pvh\n"
-		"ok       module       API version 1, at most 1024 pages each\n"
-		"ok       lockdown     the kernel is not locked down\n"
-		"ok       hypervisor   Xen can map granted device memory\n"
-		"ok       driver       devices of kind iomem are taken up\n"
-		"ok       g17          mapped as /dev/xen/iomem/17\n");
+	EXPECT_EQ(ran.out, "ok       xen          version 4.17.5\n"
+			   "ok       domain       guest, pvh\n"
+			   "ok       module       API version 1, at most 1024 pages each\n"
+			   "ok       lockdown     the kernel is not locked down\n"
+			   "ok       hypervisor   Xen can map granted device memory\n"
+			   "ok       driver       devices of kind iomem are taken up\n"
+			   "ok       g17          mapped as /dev/xen/iomem/17\n");
 }
 
 TEST(Doctor, tells_one_cause_once)
@@ -32,9 +31,10 @@ TEST(Doctor, tells_one_cause_once)
 	Guest guest;
 	auto ran = guest.run({"doctor"});
 	EXPECT_EQ(ran.status, 9);
-	EXPECT_EQ(ran.out, "problem  xen          this machine does not run under Xen\n"
-			   "-        xen          not checked: domain, module, lockdown, hypervisor, "
-			   "driver\n");
+	EXPECT_EQ(ran.out,
+		"problem  xen          this machine does not run under Xen\n"
+		"-        xen          not checked: domain, module, lockdown, hypervisor, "
+		"driver\n");
 	guest.with_module();
 	std::filesystem::remove_all(guest.root() / "sys/module");
 	ran = guest.run({"doctor"});
@@ -58,11 +58,12 @@ TEST(Doctor, names_lockdown_and_why_the_kernel_is_in_it)
 	guest.with_file("proc/cmdline", "root=/dev/xvda1 lockdown=integrity\n");
 	auto ran = guest.run({"doctor"});
 	EXPECT_EQ(ran.status, 9);
-	EXPECT_NE(ran.out.find("problem  lockdown     the kernel is locked down (integrity), by "
-			       "lockdown=integrity on its command line, and lets no program reach "
-			       "device memory\n"
-			       "                      hint: take lockdown=integrity off the kernel's "
-			       "command line and reboot\n"),
+	EXPECT_NE(
+		ran.out.find("problem  lockdown     the kernel is locked down (integrity), by "
+			     "lockdown=integrity on its command line, and lets no program reach "
+			     "device memory\n"
+			     "                      hint: take lockdown=integrity off the kernel's "
+			     "command line and reboot\n"),
 		std::string::npos)
 		<< ran.out;
 	// Nor is a command started that could not map the node.
@@ -117,10 +118,11 @@ TEST(Doctor, tells_that_module_and_program_are_of_different_releases)
 	guest.world.module_info = [] { return ModuleInfo{.api_version = 2}; };
 	const auto ran = guest.run({"doctor"});
 	EXPECT_EQ(ran.status, 9);
-	EXPECT_NE(ran.out.find("problem  module       the module has API version 2, this program "
-			       "wants 1\n"
-			       "                      hint: install the module and the program of one "
-			       "release, and load it again\n"),
+	EXPECT_NE(ran.out.find(
+			  "problem  module       the module has API version 2, this program "
+			  "wants 1\n"
+			  "                      hint: install the module and the program of one "
+			  "release, and load it again\n"),
 		std::string::npos)
 		<< ran.out;
 }
@@ -146,9 +148,10 @@ TEST(Doctor, sends_the_control_domain_to_the_other_program)
 	guest.with_module().with_file("proc/xen/capabilities", "control_d\n");
 	const auto ran = guest.run({"doctor"});
 	EXPECT_EQ(ran.status, 9);
-	EXPECT_NE(ran.out.find("problem  domain       this is the control domain, which grants and does "
-			       "not map\n"
-			       "                      hint: xen-iomemgrant doctor\n"),
+	EXPECT_NE(ran.out.find(
+			  "problem  domain       this is the control domain, which grants and does "
+			  "not map\n"
+			  "                      hint: xen-iomemgrant doctor\n"),
 		std::string::npos)
 		<< ran.out;
 }
@@ -192,12 +195,14 @@ TEST(Doctor, tells_what_changed_under_a_grant_in_the_words_of_the_control_domain
 		"problem  g17          bus mastering is on, memory decoding is off\n"
 		"                      hint: xen-iomemgrant doctor in the control domain names the "
 		"remedy\n");
-	EXPECT_EQ(Answer(guest.run({"-j", "doctor"}).out)["checks"].items().back()["code"], "dma-capable");
+	EXPECT_EQ(Answer(guest.run({"-j", "doctor"}).out)["checks"].items().back()["code"],
+		"dma-capable");
 	// A node that is missing is told as well.
 	std::filesystem::remove(guest.node("17"));
-	EXPECT_NE(guest.run({"doctor"}).out.find("problem  g17          bus mastering is on, memory "
-						 "decoding is off; mapped, but /dev/xen/iomem/17 "
-						 "is missing\n"),
+	EXPECT_NE(guest.run({"doctor"})
+			  .out.find("problem  g17          bus mastering is on, memory "
+				    "decoding is off; mapped, but /dev/xen/iomem/17 "
+				    "is missing\n"),
 		std::string::npos);
 }
 
@@ -215,7 +220,9 @@ TEST(Version, is_the_same_by_verb_and_by_option)
 TEST(Usage, help_needs_no_xen_and_names_every_verb)
 {
 	Guest guest;
-	guest.world.module_info = []() -> ModuleInfo { throw std::logic_error("asked the module"); };
+	guest.world.module_info = []() -> ModuleInfo {
+		throw std::logic_error("asked the module");
+	};
 	const auto ran = guest.run({"--help"});
 	EXPECT_EQ(ran.status, 0);
 	for (const auto* verb :

@@ -19,8 +19,8 @@ std::filesystem::path make_temporary_directory()
 	// Many small files: memory, where there is some, keeps the tests fast.
 	const std::filesystem::path memory = "/dev/shm";
 	const auto parent = std::filesystem::is_directory(memory)
-		? memory
-		: std::filesystem::temp_directory_path();
+				    ? memory
+				    : std::filesystem::temp_directory_path();
 	std::string name = (parent / "iomemagent-XXXXXX").string();
 	if (!mkdtemp(name.data()))
 		throw std::runtime_error("mkdtemp " + name);

@@ -64,7 +64,10 @@ public:
 	Guest& with_grant();
 
 	const std::filesystem::path& root() const { return root_; }
-	std::string node(const std::string& name) const { return (root_ / "dev/xen/iomem" / name).string(); }
+	std::string node(const std::string& name) const
+	{
+		return (root_ / "dev/xen/iomem" / name).string();
+	}
 	std::string node_bytes(const std::string& name) const;
 
 	World world;

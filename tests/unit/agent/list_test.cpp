@@ -24,11 +24,11 @@ TEST(List, prints_a_table_in_the_order_of_ids)
 	EXPECT_EQ(ran.err, "");
 	// The column was as wide as the path with the fixture's directory in it.
 	const std::string wide(guest.root().string().size(), ' ');
-	EXPECT_EQ(ran.out,
-		"ID   SIZE  MODE  CACHE  STATE    USERS  NODE               " + wide +
-			"LABEL\n"
-			"g4   1M    rw    wc     revoked  2      /dev/xen/iomem/4   -\n"
-			"g17  8K    rw    uc     mapped   0      /dev/xen/iomem/17  nic-doorbell\n");
+	EXPECT_EQ(ran.out, "ID   SIZE  MODE  CACHE  STATE    USERS  NODE               " + wide +
+				   "LABEL\n"
+				   "g4   1M    rw    wc     revoked  2      /dev/xen/iomem/4   -\n"
+				   "g17  8K    rw    uc     mapped   0      /dev/xen/iomem/17  "
+				   "nic-doorbell\n");
 }
 
 TEST(List, has_only_a_header_when_nothing_is_mapped)
@@ -55,16 +55,20 @@ TEST(List, names_the_column_that_does_not_exist)
 	guest.with_grant();
 	const auto ran = guest.run({"list", "-o", "id,bdf"});
 	EXPECT_EQ(ran.status, 2);
-	EXPECT_EQ(ran.err, "xen-iomemagent: error: no column 'bdf' [usage]\n"
-			   "hint: columns: id, size, pages, mode, cache, state, changes, users, node, "
-			   "label, granter, refs, uuid, gfn, map\n");
+	EXPECT_EQ(ran.err,
+		"xen-iomemagent: error: no column 'bdf' [usage]\n"
+		"hint: columns: id, size, pages, mode, cache, state, changes, users, node, "
+		"label, granter, refs, uuid, gfn, map\n");
 }
 
 TEST(List, json_has_every_field_and_null_for_what_is_absent)
 {
 	Guest guest;
-	guest.with_module().with_map(5,
-		MapFiles().with("devid", "-1").with("label", "-").with("gfn", "0x100000").with("uuid", "-"));
+	guest.with_module().with_map(5, MapFiles()
+						.with("devid", "-1")
+						.with("label", "-")
+						.with("gfn", "0x100000")
+						.with("uuid", "-"));
 	EXPECT_EQ(guest.run({"list", "--json"}).out,
 		R"({"schema":"xen-iomemagent/list/1","tool_version":"0.1.0","ok":true,)"
 		R"("grants":[{"id":null,"size":8192,"pages":2,"mode":"rw","cache":"uc","state":"mapped",)"
@@ -130,8 +134,10 @@ TEST(Show, prints_every_field_a_line_each)
 TEST(Show, tells_what_changed_under_a_grant_and_leaves_out_what_it_does_not_know)
 {
 	Guest guest;
-	guest.with_module().with_map(0, MapFiles().with("changes", "bus-master,frobnicated,bar-register"));
-	EXPECT_NE(guest.run({"show", "g17"}).out.find("changes  bus-master,bar-register\n"), std::string::npos);
+	guest.with_module().with_map(
+		0, MapFiles().with("changes", "bus-master,frobnicated,bar-register"));
+	EXPECT_NE(guest.run({"show", "g17"}).out.find("changes  bus-master,bar-register\n"),
+		std::string::npos);
 	const auto json = Answer(guest.run({"-j", "list"}).out);
 	EXPECT_EQ(json["grants"][0]["changes"], Answer(R"(["bus-master", "bar-register"])"));
 }
@@ -158,8 +164,9 @@ TEST(Show, says_how_it_looked_for_what_is_not_there)
 	guest.with_module();
 	const auto ran = guest.run({"show", "g17"});
 	EXPECT_EQ(ran.status, 3);
-	EXPECT_EQ(ran.err, "xen-iomemagent: error: no grant 'g17' is mapped in this guest [no-grant]\n"
-			   "hint: xen-iomemagent list\n");
+	EXPECT_EQ(ran.err,
+		"xen-iomemagent: error: no grant 'g17' is mapped in this guest [no-grant]\n"
+		"hint: xen-iomemagent list\n");
 	EXPECT_EQ(guest.run({"show", "label:x"}).err,
 		"xen-iomemagent: error: no grant labelled 'x' is mapped in this guest [no-grant]\n"
 		"hint: xen-iomemagent list\n");
@@ -182,7 +189,8 @@ TEST(Show, knows_no_other_guest)
 	Guest guest;
 	guest.with_grant();
 	EXPECT_EQ(guest.run({"show", "web1/nic-doorbell"}).err,
-		"xen-iomemagent: error: 'web1/nic-doorbell' names a guest, and a guest has only its "
+		"xen-iomemagent: error: 'web1/nic-doorbell' names a guest, and a guest has only "
+		"its "
 		"own grants [bad-grant-id]\n"
 		"hint: label:nic-doorbell\n");
 }
@@ -190,12 +198,14 @@ TEST(Show, knows_no_other_guest)
 TEST(Show, asks_which_one_when_a_label_looks_like_another_grants_number)
 {
 	Guest guest;
-	guest.with_module().with_map(0).with_map(1, MapFiles().with("devid", "18").with("label", "g17"));
+	guest.with_module().with_map(0).with_map(
+		1, MapFiles().with("devid", "18").with("label", "g17"));
 	const auto ran = guest.run({"show", "g17"});
 	EXPECT_EQ(ran.status, 2);
-	EXPECT_EQ(ran.err, "xen-iomemagent: error: 'g17' is the id of one grant and the label of g18 "
-			   "[ambiguous-grant]\n"
-			   "hint: use id:17 or label:g17\n");
+	EXPECT_EQ(ran.err,
+		"xen-iomemagent: error: 'g17' is the id of one grant and the label of g18 "
+		"[ambiguous-grant]\n"
+		"hint: use id:17 or label:g17\n");
 	EXPECT_NE(guest.run({"show", "label:g17"}).out.find("id       g18"), std::string::npos);
 }
 

@@ -32,8 +32,8 @@ TEST(MapDeathTest, hands_on_every_word_as_it_is)
 	Guest guest;
 	guest.with_grant();
 	EXPECT_EXIT(guest.run({"map", "g17", "--exec", "--", "sh", "-c",
-			    "test $# = 5 && test \"$1$2$3$4$5\" = '[a,b]--json---n' && exit 7", "sh",
-			    "[a,b]", "--json", "--", "", "-n"}),
+			    "test $# = 5 && test \"$1$2$3$4$5\" = '[a,b]--json---n' && exit 7",
+			    "sh", "[a,b]", "--json", "--", "", "-n"}),
 		testing::ExitedWithCode(7), "");
 }
 

@@ -56,9 +56,10 @@ TEST(Wait, says_what_did_not_come_in_time)
 	guest.with_module();
 	const auto ran = guest.run({"wait", "--label=nic", "--timeout=0.01"});
 	EXPECT_EQ(ran.status, 8);
-	EXPECT_EQ(ran.err, "xen-iomemagent: error: no grant labelled 'nic' was mapped within 0.01 s "
-			   "[timeout]\n"
-			   "hint: xen-iomemagent doctor tells what is missing in this guest\n");
+	EXPECT_EQ(ran.err,
+		"xen-iomemagent: error: no grant labelled 'nic' was mapped within 0.01 s "
+		"[timeout]\n"
+		"hint: xen-iomemagent doctor tells what is missing in this guest\n");
 	EXPECT_EQ(guest.run({"wait", "--timeout=0"}).err,
 		"xen-iomemagent: error: no grant was mapped within 0 s [timeout]\n"
 		"hint: xen-iomemagent doctor tells what is missing in this guest\n");
@@ -79,9 +80,10 @@ TEST(Wait, a_name_that_is_empty_is_not_any_name)
 	EXPECT_EQ(guest.run({"wait", "--label", ""}).status, 2);
 	const auto ran = guest.run({"wait", ""});
 	EXPECT_EQ(ran.status, 2);
-	EXPECT_EQ(ran.err, "xen-iomemagent: error: '' is neither a grant id nor a label "
-			   "[bad-grant-id]\n"
-			   "hint: a grant is named as 17, g17 or id:17, as LABEL or label:LABEL, or as "
+	EXPECT_EQ(ran.err,
+		"xen-iomemagent: error: '' is neither a grant id nor a label "
+		"[bad-grant-id]\n"
+		"hint: a grant is named as 17, g17 or id:17, as LABEL or label:LABEL, or as "
 		"GUEST/LABEL\n");
 }
 

@@ -49,8 +49,8 @@ protected:
 TEST_F(Audit, a_grant_and_each_override_it_needed)
 {
 	world.tree.add("0000:03:00.0").memory64(2, 0xdd000000, 0x8000).command(6);
-	EXPECT_EQ(run({"grant", "web1", "03:00.0/2@16K+8K", "--allow=dma-capable,driver-bound"}),
-		0);
+	EXPECT_EQ(
+		run({"grant", "web1", "03:00.0/2@16K+8K", "--allow=dma-capable,driver-bound"}), 0);
 	ASSERT_EQ(trail.size(), 2U);
 	EXPECT_EQ(text(trail[0]),
 		"MESSAGE=dma-capable is overridden: 0000:03:00.0 can do DMA (bus master "
@@ -62,16 +62,15 @@ TEST_F(Audit, a_grant_and_each_override_it_needed)
 		"PCI_BDF=0000:03:00.0\n"
 		"IOMEM_RANGE=0000:03:00.0/2@0x4000+0x2000\n"
 		"OVERRIDES=dma-capable\n");
-	EXPECT_EQ(text(trail[1]),
-		"MESSAGE=granted g17: 0000:03:00.0/2@0x4000+0x2000 to web1 (d5)\n"
-		"RESULT=granted\n"
-		"XEN_DOMAIN=web1\n"
-		"XEN_DOMID=5\n"
-		"XEN_UUID=6f0c1d2e-0011-4000-8000-00163e000001\n"
-		"PCI_BDF=0000:03:00.0\n"
-		"IOMEM_RANGE=0000:03:00.0/2@0x4000+0x2000\n"
-		"GRANT_ID=17\n"
-		"OVERRIDES=dma-capable\n");
+	EXPECT_EQ(text(trail[1]), "MESSAGE=granted g17: 0000:03:00.0/2@0x4000+0x2000 to web1 (d5)\n"
+				  "RESULT=granted\n"
+				  "XEN_DOMAIN=web1\n"
+				  "XEN_DOMID=5\n"
+				  "XEN_UUID=6f0c1d2e-0011-4000-8000-00163e000001\n"
+				  "PCI_BDF=0000:03:00.0\n"
+				  "IOMEM_RANGE=0000:03:00.0/2@0x4000+0x2000\n"
+				  "GRANT_ID=17\n"
+				  "OVERRIDES=dma-capable\n");
 }
 
 TEST_F(Audit, a_refusal_names_the_slug)
@@ -84,11 +83,10 @@ TEST_F(Audit, a_refusal_names_the_slug)
 	EXPECT_EQ(trail[0].domain->name, "web1");
 	EXPECT_EQ(run({"grant", "web9", "03:00.0/2"}), 3);
 	ASSERT_EQ(trail.size(), 2U);
-	EXPECT_EQ(text(trail[1]),
-		"MESSAGE=refused 0000:03:00.0/2 to web9: no domain named 'web9'\n"
-		"RESULT=no-domain\n"
-		"PCI_BDF=0000:03:00.0\n"
-		"IOMEM_RANGE=0000:03:00.0/2@0x0\n");
+	EXPECT_EQ(text(trail[1]), "MESSAGE=refused 0000:03:00.0/2 to web9: no domain named 'web9'\n"
+				  "RESULT=no-domain\n"
+				  "PCI_BDF=0000:03:00.0\n"
+				  "IOMEM_RANGE=0000:03:00.0/2@0x0\n");
 }
 
 TEST_F(Audit, a_grant_that_was_rolled_back_was_a_grant)
@@ -98,16 +96,16 @@ TEST_F(Audit, a_grant_that_was_rolled_back_was_a_grant)
 	ASSERT_EQ(trail.size(), 2U);
 	EXPECT_EQ(trail[0].result, "granted");
 	EXPECT_EQ(trail[0].grant, GrantId(17));
-	EXPECT_EQ(text(trail[1]),
-		"MESSAGE=took back 0000:03:00.0/2@0x0+0x1000 to web1 (d5): web1 did not map g17 within "
-		"10s; grant withdrawn\n"
-		"RESULT=peer-timeout\n"
-		"XEN_DOMAIN=web1\n"
-		"XEN_DOMID=5\n"
-		"XEN_UUID=6f0c1d2e-0011-4000-8000-00163e000001\n"
-		"PCI_BDF=0000:03:00.0\n"
-		"IOMEM_RANGE=0000:03:00.0/2@0x0+0x1000\n"
-		"GRANT_ID=17\n");
+	EXPECT_EQ(text(trail[1]), "MESSAGE=took back 0000:03:00.0/2@0x0+0x1000 to web1 (d5): web1 "
+				  "did not map g17 within "
+				  "10s; grant withdrawn\n"
+				  "RESULT=peer-timeout\n"
+				  "XEN_DOMAIN=web1\n"
+				  "XEN_DOMID=5\n"
+				  "XEN_UUID=6f0c1d2e-0011-4000-8000-00163e000001\n"
+				  "PCI_BDF=0000:03:00.0\n"
+				  "IOMEM_RANGE=0000:03:00.0/2@0x0+0x1000\n"
+				  "GRANT_ID=17\n");
 }
 
 TEST_F(Audit, a_grant_is_recorded_before_the_guest_is_told)
@@ -129,15 +127,14 @@ TEST_F(Audit, a_label_that_a_grant_gets_later)
 	EXPECT_EQ(trail.size(), 1U);
 	EXPECT_EQ(run({"grant", "web1", "03:00.0/2@0+4K", "--label=bell"}), 0);
 	ASSERT_EQ(trail.size(), 2U);
-	EXPECT_EQ(text(trail[1]),
-		"MESSAGE=labelled g17 of web1 (d5) 'bell'\n"
-		"RESULT=labelled\n"
-		"XEN_DOMAIN=web1\n"
-		"XEN_DOMID=5\n"
-		"XEN_UUID=6f0c1d2e-0011-4000-8000-00163e000001\n"
-		"PCI_BDF=0000:03:00.0\n"
-		"IOMEM_RANGE=0000:03:00.0/2@0x0+0x1000\n"
-		"GRANT_ID=17\n");
+	EXPECT_EQ(text(trail[1]), "MESSAGE=labelled g17 of web1 (d5) 'bell'\n"
+				  "RESULT=labelled\n"
+				  "XEN_DOMAIN=web1\n"
+				  "XEN_DOMID=5\n"
+				  "XEN_UUID=6f0c1d2e-0011-4000-8000-00163e000001\n"
+				  "PCI_BDF=0000:03:00.0\n"
+				  "IOMEM_RANGE=0000:03:00.0/2@0x0+0x1000\n"
+				  "GRANT_ID=17\n");
 	EXPECT_EQ(run({"grant", "web1", "03:00.0/2@0+4K", "--label=bell"}), 0); // it has it already
 	EXPECT_EQ(trail.size(), 2U);
 	world.store().fail_transaction = 3;

@@ -56,7 +56,8 @@ TEST_F(Judged, a_device_that_a_guest_has_as_a_whole)
 	machine->xs.write("/local/domain/0/backend/pci/7/0/dev-0", "0000:03:00.0");
 	machine->xs.write("/local/domain/0/backend/pci/7/0/state-0", "3");
 	all_refuse("03:00.0/2", "0000:03:00.0 is assigned to db2 as a whole", "device-assigned",
-		"xl pci-detach db2 0000:03:00.0", 5, "no: 0000:03:00.0 is assigned to db2 as a whole");
+		"xl pci-detach db2 0000:03:00.0", 5,
+		"no: 0000:03:00.0 is assigned to db2 as a whole");
 	EXPECT_EQ(run_on(*machine, {"check", "web1", "0a:00.0/0@0+4K"}).status, 0);
 	// What the kernel found first is explained alike.
 	machine->xs.erase("/local/domain/0/backend/pci");
@@ -66,9 +67,8 @@ TEST_F(Judged, a_device_that_a_guest_has_as_a_whole)
 	};
 	const auto ran = run_on(*machine, {"grant", "web1", "03:00.0/2"});
 	EXPECT_EQ(ran.status, 5);
-	EXPECT_EQ(ran.err,
-		"xen-iomemgrant: error: 0000:03:00.0 is assigned to db2 as a whole "
-		"[device-assigned]\nhint: xl pci-detach db2 0000:03:00.0\n");
+	EXPECT_EQ(ran.err, "xen-iomemgrant: error: 0000:03:00.0 is assigned to db2 as a whole "
+			   "[device-assigned]\nhint: xl pci-detach db2 0000:03:00.0\n");
 }
 
 TEST_F(Judged, pages_reserved_without_a_driver)
@@ -78,7 +78,8 @@ TEST_F(Judged, pages_reserved_without_a_driver)
 	machine_ = std::make_unique<FakeMachine>(tree.root());
 	machine = machine_.get();
 	all_refuse("00:1b.0/0",
-		"page 0 of BAR0 is reserved by 'APEI ERST' in dom0, which is no driver of the device",
+		"page 0 of BAR0 is reserved by 'APEI ERST' in dom0, which is no driver of the "
+		"device",
 		"region-busy", "choose pages that /proc/iomem shows nothing in", 5,
 		"page 0: page 0 of BAR0 is reserved by 'APEI ERST'");
 }
@@ -157,7 +158,7 @@ TEST_F(Judged, one_override_names_all_that_is_needed)
 				      "--allow=driver-bound,dma-capable,shared-page\n"))
 		<< ran.out;
 	EXPECT_EQ(run_on(*machine, {"check", "web1", "00:1d.7/0",
-			  "--allow=driver-bound,dma-capable,shared-page"})
+					   "--allow=driver-bound,dma-capable,shared-page"})
 			  .status,
 		0);
 }
@@ -167,8 +168,9 @@ TEST_F(Judged, segments_that_xen_cannot_name_are_seen_and_refused)
 	tree.add("10000:e1:00.0").class_code(0x010802).memory64(0, 0x8c000000, 0x4000);
 	machine_ = std::make_unique<FakeMachine>(tree.root());
 	machine = machine_.get();
-	const auto* message = "10000:e1:00.0 is in segment 0x10000; Xen and the module name segments "
-			      "up to 0xffff";
+	const auto* message =
+		"10000:e1:00.0 is in segment 0x10000; Xen and the module name segments "
+		"up to 0xffff";
 	refused("10000:e1:00.0/0", message, "segment-too-wide", "", 9);
 	const auto ran = run_on(*machine, {"bars"});
 	EXPECT_NE(ran.out.find("DEVICE 10000:e1:00.0"), std::string::npos);

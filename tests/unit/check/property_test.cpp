@@ -195,14 +195,17 @@ TEST_F(Property, bars_and_check_say_the_same_of_every_page)
 				GrantOptions options;
 				for (const auto& name : found.needs)
 					options.allow.add(AllowSet::parse(name));
-				const auto page = dice.below(
-					static_cast<std::uint32_t>(std::min<std::uint64_t>(bar.nr_pages(), 20)));
+				const auto page = dice.below(static_cast<std::uint32_t>(
+					std::min<std::uint64_t>(bar.nr_pages(), 20)));
 				const bool yes = std::any_of(found.pages.begin(), found.pages.end(),
 					[&](const PageRun& run) {
-						return run.first <= page && page < run.first + run.count;
+						return run.first <= page &&
+						       page < run.first + run.count;
 					});
-				const auto judgement = judge_all(host, domains, DomainSpec::parse("id:5"),
-					{{device.sbdf, index, page * page_size, page_size}}, options);
+				const auto judgement =
+					judge_all(host, domains, DomainSpec::parse("id:5"),
+						{{device.sbdf, index, page * page_size, page_size}},
+						options);
 				const auto* refusal = judgement.verdicts.at(0).refusal();
 				EXPECT_EQ(yes, !refusal)
 					<< device.sbdf.str() << " BAR" << index << " page " << page

@@ -38,7 +38,8 @@ TEST_F(Messages, a_value_that_is_empty_is_not_one_that_is_absent)
 		if (verb != std::string_view("limits"))
 			arguments.push_back("03:00.0/2");
 		expect(arguments, "a domain name must not be empty or hold control characters",
-			"bad-domain", "xl list shows the names; id: and uuid: name a domain as well", 2);
+			"bad-domain",
+			"xl list shows the names; id: and uuid: name a domain as well", 2);
 	}
 	for (const Arguments& arguments :
 		{Arguments{"show", ""}, {"revoke", ""}, {"wait", "", "--for=gone"}})

@@ -11,7 +11,10 @@ TEST_F(Safety, a_device_that_does_not_answer_is_dead_and_nothing_else)
 		.memory(5, 0xb4600000, 0x80000)
 		.file("power_state", "D3cold\n")
 		.silent();
-	tree.add("0000:0e:00.0").memory(0, 0xb4700000, 0x1000).msix(1, 0, 0, 0, 0).config(0x41, 0x40, 1);
+	tree.add("0000:0e:00.0")
+		.memory(0, 0xb4700000, 0x1000)
+		.msix(1, 0, 0, 0, 0)
+		.config(0x41, 0x40, 1);
 	EXPECT_EQ(against("0c:00.0/5@0+4K"),
 		(Findings{{"0000:0c:00.0 does not answer: every read of its configuration space "
 			   "gives ones [dead-device]",
@@ -72,9 +75,9 @@ TEST_F(Safety, a_device_that_does_not_decode)
 		(Findings{{"memory decoding is off (device in D3hot); reads would give 0 or all "
 			   "ones [decode-off]",
 			"echo on > /sys/bus/pci/devices/0000:04:00.0/power/control", 6}}));
-	EXPECT_EQ(against("05:00.0/0").at(0).text,
-		"memory decoding is off (its memory enable bit is clear); reads would give 0 or all "
-		"ones [decode-off]");
+	EXPECT_EQ(against("05:00.0/0").at(0).text, "memory decoding is off (its memory enable bit "
+						   "is clear); reads would give 0 or all "
+						   "ones [decode-off]");
 	EXPECT_EQ(against("04:00.0/0", "decode-off"), Findings{});
 }
 
@@ -101,9 +104,10 @@ TEST_F(Safety, a_virtual_function_whose_physical_one_does_not_decode_for_it)
 			"setpci -s 0000:02:00.0 ECAP_SRIOV+8.w=8:8", 6}}));
 	EXPECT_EQ(against("03:10.0/0"), Findings{});
 	EXPECT_EQ(against("04:10.0/0"),
-		(Findings{{"memory decoding is off (its physical function 0000:04:00.0 is in D3hot); "
-			   "reads would give 0 or all ones [decode-off]",
-			"echo on > /sys/bus/pci/devices/0000:04:00.0/power/control", 6}}));
+		(Findings{
+			{"memory decoding is off (its physical function 0000:04:00.0 is in D3hot); "
+			 "reads would give 0 or all ones [decode-off]",
+				"echo on > /sys/bus/pci/devices/0000:04:00.0/power/control", 6}}));
 	EXPECT_EQ(against("02:10.0/0", "decode-off"), Findings{});
 }
 
@@ -148,10 +152,8 @@ TEST_F(Safety, what_the_chipset_needs_is_critical_and_cards_of_the_same_class_ar
 		critical("0000:00:1f.5",
 			"a controller of serial buses, as of the firmware's flash"));
 	EXPECT_EQ(role("0000:00:1f.4", 0x0c0500), critical("0000:00:1f.4", "the SMBus"));
-	EXPECT_EQ(role("0000:00:14.2", 0x050000),
-		critical("0000:00:14.2", "a memory controller"));
-	EXPECT_EQ(role("0000:00:1f.2", 0x058000),
-		critical("0000:00:1f.2", "a memory controller"));
+	EXPECT_EQ(role("0000:00:14.2", 0x050000), critical("0000:00:14.2", "a memory controller"));
+	EXPECT_EQ(role("0000:00:1f.2", 0x058000), critical("0000:00:1f.2", "a memory controller"));
 	EXPECT_EQ(role("0000:00:04.0", 0x118000),
 		critical("0000:00:04.0", "a controller of power and heat"));
 	EXPECT_EQ(role("0000:35:00.0", 0x050210),
@@ -159,13 +161,16 @@ TEST_F(Safety, what_the_chipset_needs_is_critical_and_cards_of_the_same_class_ar
 	EXPECT_EQ(role("0000:04:01.1", 0x080010),
 		critical("0000:04:01.1", "an interrupt controller"));
 	// An FPGA, a carrier card, an SD host, a watchdog; and a network card of the chipset.
-	for (const auto& [bdf, code] : {std::pair{"0000:03:00.0", 0x058000U},
-		     {"0000:03:00.0", 0x050000U}, {"0000:03:00.0", 0x068000U},
-		     {"0000:00:14.5", 0x080501U}, {"0000:00:1f.6", 0x088000U},
-		     {"0000:00:19.0", 0x020000U}})
+	for (const auto& [bdf, code] :
+		{std::pair{"0000:03:00.0", 0x058000U}, {"0000:03:00.0", 0x050000U},
+			{"0000:03:00.0", 0x068000U}, {"0000:00:14.5", 0x080501U},
+			{"0000:00:1f.6", 0x088000U}, {"0000:00:19.0", 0x020000U}})
 		EXPECT_EQ(role(bdf, code), "") << bdf << " " << code;
 	// Shared memory of a virtual machine.
-	tree.add("0000:00:05.0").memory(0, 0xfe000000, 0x1000).class_code(0x050000).id(0x1af4, 0x1110);
+	tree.add("0000:00:05.0")
+		.memory(0, 0xfe000000, 0x1000)
+		.class_code(0x050000)
+		.id(0x1af4, 0x1110);
 	EXPECT_EQ(against("00:05.0/0"), Findings{});
 }
 

@@ -38,8 +38,7 @@ TEST_F(Safety, bars_that_are_no_memory)
 TEST_F(Safety, ranges_outside_the_bar)
 {
 	tree.add(nic).memory64(2, 0xdd000000, 0x8000);
-	const Said past{
-		"0x7000+0x2000 ends at 0x9000, past BAR2's 0x8000 bytes [range-past-end]",
+	const Said past{"0x7000+0x2000 ends at 0x9000, past BAR2's 0x8000 bytes [range-past-end]",
 		"nearest page range: 0x7000+0x1000", 2};
 	EXPECT_EQ(against("03:00.0/2@0x7000+0x2000"), Findings{past});
 	EXPECT_EQ(against("03:00.0/2@0x8000").at(0).exit, 2);
@@ -70,8 +69,7 @@ TEST_F(Safety, pages_of_msix)
 	EXPECT_EQ(against("04:00.0/0"),
 		(Findings{{"pages 0-1 of BAR0 hold the MSI-X table; writing it makes the device "
 			   "write to any address [msix-table]",
-				  "exclude them (0@20K+44K); no --allow lifts this",
-				  6},
+				  "exclude them (0@20K+44K); no --allow lifts this", 6},
 			{"page 4 of BAR0 holds the MSI-X pending bits; Xen write-protects it while "
 			 "MSI-X is set up, and a guest's write would fault [msix-table]",
 				"exclude it (0@20K+44K); no --allow lifts this", 6}}));
@@ -88,7 +86,10 @@ TEST_F(Safety, msix_in_a_bar_that_is_not_there_may_be_anywhere)
 	EXPECT_EQ(against("03:00.0/0"), reserved);
 	EXPECT_EQ(against("03:00.0/0@12K+4K", "msix-table"), reserved);
 	// An I/O BAR, the upper half of another, and one that is absent.
-	tree.add("0000:04:00.0").memory(0, 0xfe020000, 0x1000).io(4, 0xc100, 32).msix(8, 4, 0, 0, 0);
+	tree.add("0000:04:00.0")
+		.memory(0, 0xfe020000, 0x1000)
+		.io(4, 0xc100, 32)
+		.msix(8, 4, 0, 0, 0);
 	tree.add("0000:05:00.0").memory64(0, 0x400000000, 0x1000).msix(8, 0, 0x4000, 1, 0);
 	tree.add("0000:06:00.0").memory(0, 0xfe030000, 0x1000).msix(8, 0, 0x4000, 2, 0);
 	EXPECT_EQ(against("04:00.0/0").at(0).exit, 6);
@@ -169,7 +170,8 @@ TEST_F(Safety, what_is_before_a_small_bar_cannot_be_reserved)
 	EXPECT_EQ(against("03:00.0/0"),
 		(Findings{{"BAR0 (256 bytes) begins in the middle of page 0xfebd9000; what is "
 			   "before it cannot be kept free [shared-page]",
-			"boot dom0 with pci=resource_alignment=12@0000:03:00.0 and turn decoding on "
+			"boot dom0 with pci=resource_alignment=12@0000:03:00.0 and turn decoding "
+			"on "
 			"again (setpci -s 0000:03:00.0 COMMAND=2:2), or --allow=shared-page",
 			6}}));
 	EXPECT_EQ(against("03:00.0/0", "shared-page"), Findings{});
@@ -198,8 +200,14 @@ TEST_F(Safety, pages_that_mirror_the_configuration_space)
 		.id(0x10de, 0x2f04)
 		.class_code(0x030000)
 		.memory(0, 0xf0000000, 0x4000000);
-	tree.add("0000:02:00.0").id(0x10ec, 0x8168).class_code(0x020000).memory64(2, 0xe0000000, 0x1000);
-	tree.add("0000:03:00.0").id(0x10de, 0x2f04).class_code(0x040300).memory(0, 0xf8000000, 0x4000);
+	tree.add("0000:02:00.0")
+		.id(0x10ec, 0x8168)
+		.class_code(0x020000)
+		.memory64(2, 0xe0000000, 0x1000);
+	tree.add("0000:03:00.0")
+		.id(0x10de, 0x2f04)
+		.class_code(0x040300)
+		.memory(0, 0xf8000000, 0x4000);
 	EXPECT_EQ(against("01:00.0/0@544K+4K"),
 		(Findings{{"page 136 of BAR0 reaches configuration space of this NVIDIA GPU as "
 			   "well; web1 could turn on bus mastering and move BARs there "
@@ -226,9 +234,10 @@ TEST_F(Safety, pages_that_are_reserved_without_a_driver)
 		   "    fe700000-fe700fff : nvme\n"
 		   "    fe701000-fe701fff : BOOTFB\n");
 	EXPECT_EQ(against("00:1b.0/1", "driver-bound"),
-		(Findings{{"page 1 of BAR1 is reserved by 'APEI ERST' in dom0, which is no driver of "
-			   "the device [region-busy]",
-			"choose pages that /proc/iomem shows nothing in", 5}}));
+		(Findings{
+			{"page 1 of BAR1 is reserved by 'APEI ERST' in dom0, which is no driver of "
+			 "the device [region-busy]",
+				"choose pages that /proc/iomem shows nothing in", 5}}));
 	EXPECT_EQ(against("00:1b.0/1@0+4K"), Findings{});
 	EXPECT_EQ(against("00:1b.0/0"), Findings{});
 	// What the driver has reserved is lent with --allow=driver-bound, and nothing else.

@@ -63,9 +63,8 @@ TEST(CommandLine, a_usage_error_names_the_mistake_and_not_the_whole_help)
 {
 	Tool tool;
 	EXPECT_EQ(tool.parse({"list", "--frobnicate"}), 2);
-	EXPECT_EQ(tool.err,
-		"tool: error: list has no option --frobnicate [usage]\n"
-		"hint: tool list --help\n");
+	EXPECT_EQ(tool.err, "tool: error: list has no option --frobnicate [usage]\n"
+			    "hint: tool list --help\n");
 	EXPECT_EQ(tool.out, "");
 }
 
@@ -95,8 +94,8 @@ TEST(CommandLine, an_empty_value_is_a_usage_error)
 	// Nor does the next argument become the value.
 	Tool missing;
 	EXPECT_EQ(missing.parse({"list", "--name=", "--json"}), 2);
-	EXPECT_EQ(
-		missing.err, "tool: error: --name: must not be empty [usage]\nhint: tool list --help\n");
+	EXPECT_EQ(missing.err,
+		"tool: error: --name: must not be empty [usage]\nhint: tool list --help\n");
 	EXPECT_EQ(Tool().parse({"list", "--quiet="}), 2);
 
 	Tool given;
@@ -117,25 +116,26 @@ TEST(CommandLine, help_and_version_end_with_0_and_run_nothing)
 	}
 	Tool all;
 	EXPECT_EQ(all.parse({"help"}), 0);
-	EXPECT_EQ(all.out, "Usage: tool COMMAND [ARGUMENT]... [OPTION]...\n"
-			   "\n"
-			   "A tool\n"
-			   "\n"
-			   "Commands:\n"
-			   "  list  List\n"
-			   "\n"
-			   "Global options, before or behind the command:\n"
-			   "  -h, --help     Print this help message and exit\n"
-			   "  -V, --version  Display program version information and exit\n"
-			   "  -j, --json     Print one JSON document instead of text\n"
-			   "  -p, --pretty   Indent the JSON document\n"
-			   "  --schema=N     Major version of the JSON documents; there is 1\n"
-			   "  -n, --dry-run  Check and report, but change nothing\n"
-			   "  -q, --quiet    Print only what was asked for\n"
-			   "  -v, --verbose  Tell the steps on stderr (-vv: more)\n"
-			   "  --color=WHEN   auto, always or never\n"
-			   "  --timeout=SEC  How long a guest or a change is waited for: seconds, or 500ms,\n"
-			   "                 5m, 1h\n");
+	EXPECT_EQ(all.out,
+		"Usage: tool COMMAND [ARGUMENT]... [OPTION]...\n"
+		"\n"
+		"A tool\n"
+		"\n"
+		"Commands:\n"
+		"  list  List\n"
+		"\n"
+		"Global options, before or behind the command:\n"
+		"  -h, --help     Print this help message and exit\n"
+		"  -V, --version  Display program version information and exit\n"
+		"  -j, --json     Print one JSON document instead of text\n"
+		"  -p, --pretty   Indent the JSON document\n"
+		"  --schema=N     Major version of the JSON documents; there is 1\n"
+		"  -n, --dry-run  Check and report, but change nothing\n"
+		"  -q, --quiet    Print only what was asked for\n"
+		"  -v, --verbose  Tell the steps on stderr (-vv: more)\n"
+		"  --color=WHEN   auto, always or never\n"
+		"  --timeout=SEC  How long a guest or a change is waited for: seconds, or 500ms,\n"
+		"                 5m, 1h\n");
 
 	Tool version;
 	EXPECT_EQ(version.parse({"--version"}), 0);
@@ -148,8 +148,7 @@ TEST(CommandLine, a_command_that_does_not_exist_has_no_help)
 		{Arguments{"bogus", "--help"}, Arguments{"help", "bogus"}, Arguments{"bogus"}}) {
 		Tool tool;
 		EXPECT_EQ(tool.parse(arguments), 2);
-		EXPECT_EQ(tool.err,
-			"tool: error: no command 'bogus' [usage]\nhint: tool --help\n");
+		EXPECT_EQ(tool.err, "tool: error: no command 'bogus' [usage]\nhint: tool --help\n");
 		EXPECT_EQ(tool.out, "");
 	}
 	Tool slip;

@@ -74,7 +74,8 @@ TEST_F(Bars, granted_pages_and_shared_pages_are_named)
 	EXPECT_EQ(run({"bars", "03:00.0"}), 0);
 	EXPECT_NE(out.find("  pages 0-1, 4-7; pages 2-3 are granted (g12)\n"), std::string::npos)
 		<< out;
-	EXPECT_NE(out.find("  page 0 is shared with 0000:03:00.1 BAR0 (needs --allow=shared-page)\n"),
+	EXPECT_NE(
+		out.find("  page 0 is shared with 0000:03:00.1 BAR0 (needs --allow=shared-page)\n"),
 		std::string::npos)
 		<< out;
 }

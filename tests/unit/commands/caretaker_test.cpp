@@ -81,8 +81,7 @@ TEST_F(CaretakerTest, what_fails_is_tried_again_and_told_once)
 					 "XenStore transaction [xenstore-quota]"});
 	world.store().interfere = [](const std::string&) {};
 	EXPECT_EQ(look(), 0U);
-	EXPECT_EQ(said,
-		std::vector<std::string>{"removed publication g17 of d5: domain gone"});
+	EXPECT_EQ(said, std::vector<std::string>{"removed publication g17 of d5: domain gone"});
 	EXPECT_FALSE(world.store().read("/local/domain/0/backend/iomem"));
 }
 

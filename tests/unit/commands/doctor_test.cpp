@@ -25,7 +25,8 @@ protected:
 		std::istringstream lines(ran.out);
 		std::string line, layer;
 		while (std::getline(lines, line)) {
-			if (const auto hint = std::string(22, ' ') + "hint: "; line.starts_with(hint)) {
+			if (const auto hint = std::string(22, ' ') + "hint: ";
+				line.starts_with(hint)) {
 				found[layer] += "\n" + line.substr(22);
 				continue;
 			}
@@ -127,17 +128,16 @@ TEST_F(Doctor, one_cause_is_told_once_and_what_stands_on_it_is_not_checked)
 	machine.no_store = Error(kind::no_xenstore, "cannot reach xenstored");
 	const auto ran = run_on(machine, {"doctor"});
 	EXPECT_EQ(ran.status, 9);
-	EXPECT_EQ(ran.out,
-		"problem  domain       this machine does not run under Xen\n"
-		"                      hint: install Xen "
-		"(Debian: apt install xen-system-amd64) and boot with it\n"
-		"problem  permissions  this user has no CAP_SYS_RAWIO\n"
-		"                      hint: run as root\n"
-		"ok       lockdown     the kernel is not locked down\n"
-		"ok       devices      devtmpfs not on /dev, udev does not run\n"
-		"ok       policy       no /etc/xen/iomemgrant.toml: nothing is denied\n"
-		"-        domain       not checked: xen, module, hypervisor, xenstore, "
-		"grant-table, grants, iommu\n");
+	EXPECT_EQ(ran.out, "problem  domain       this machine does not run under Xen\n"
+			   "                      hint: install Xen "
+			   "(Debian: apt install xen-system-amd64) and boot with it\n"
+			   "problem  permissions  this user has no CAP_SYS_RAWIO\n"
+			   "                      hint: run as root\n"
+			   "ok       lockdown     the kernel is not locked down\n"
+			   "ok       devices      devtmpfs not on /dev, udev does not run\n"
+			   "ok       policy       no /etc/xen/iomemgrant.toml: nothing is denied\n"
+			   "-        domain       not checked: xen, module, hypervisor, xenstore, "
+			   "grant-table, grants, iommu\n");
 }
 
 TEST_F(Doctor, no_module_no_node_and_another_release)
@@ -166,9 +166,8 @@ TEST_F(Doctor, no_module_no_node_and_another_release)
 TEST_F(Doctor, a_xen_without_the_patch_and_one_that_was_told_not_to)
 {
 	machine.grants.facts.hypervisor_support = false;
-	EXPECT_EQ(
-		problems(), (Problems{{"hypervisor", "Xen does not know GNTMAP_iomem_map\nhint: "
-						     "install the patched Xen and reboot"}}));
+	EXPECT_EQ(problems(), (Problems{{"hypervisor", "Xen does not know GNTMAP_iomem_map\nhint: "
+						       "install the patched Xen and reboot"}}));
 	machine.xen.facts.command_line = "console=com1 gnttab=max-ver:2,iomem:off loglvl=all";
 	EXPECT_EQ(problems(),
 		(Problems{{"hypervisor", "Xen was booted with gnttab=iomem:off\nhint: take "

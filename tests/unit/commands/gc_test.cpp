@@ -39,7 +39,7 @@ protected:
 	{
 		std::erase_if(world.before, [](const auto& node) {
 			return node.first == "/local/domain/5" ||
-				node.first.starts_with("/local/domain/5/");
+			       node.first.starts_with("/local/domain/5/");
 		});
 	}
 
@@ -59,16 +59,14 @@ TEST_F(Gc, what_a_dead_guest_left_is_removed)
 	forget_guest();
 	const auto nodes = world.store().nodes;
 	EXPECT_EQ(run({"--dry-run", "gc"}), 0);
-	EXPECT_EQ(out,
-		"would remove grant g18 of d5: domain gone\n"
-		"would remove publication g17 of d5: domain gone\n");
+	EXPECT_EQ(out, "would remove grant g18 of d5: domain gone\n"
+		       "would remove publication g17 of d5: domain gone\n");
 	EXPECT_EQ(world.store().nodes, nodes);
 	EXPECT_EQ(world.device().grants.size(), 1U);
 
 	EXPECT_EQ(run({"gc"}), 0);
-	EXPECT_EQ(out,
-		"removed grant g18 of d5: domain gone\n"
-		"removed publication g17 of d5: domain gone\n");
+	EXPECT_EQ(out, "removed grant g18 of d5: domain gone\n"
+		       "removed publication g17 of d5: domain gone\n");
 	expect_nothing_left();
 	EXPECT_EQ(run({"gc"}), 0);
 	EXPECT_EQ(out, "nothing to remove\n");
@@ -81,7 +79,8 @@ TEST_F(Gc, a_guest_with_the_number_of_a_dead_one_is_another_guest)
 	forget_guest();
 	world.add_guest(5, "db2", "6f0c1d2e-0011-4000-8000-00163e000002");
 	world.before.merge(std::map(world.store().nodes));
-	std::erase_if(world.before, [](const auto& n) { return n.first.find("iomem") != std::string::npos; });
+	std::erase_if(world.before,
+		[](const auto& n) { return n.first.find("iomem") != std::string::npos; });
 	EXPECT_EQ(run({"--json", "gc"}), 0);
 	const auto document = Answer(out);
 	EXPECT_EQ(document["schema"], "xen-iomemgrant/gc/1");
@@ -191,9 +190,8 @@ TEST_F(Gc, halves_and_empty_directories_go_too)
 	world.store().write("/local/domain/5/device/iomem/41/backend-id", "3");
 	world.store().write("/local/domain/0/backend/iomem/9", "");
 	EXPECT_EQ(run({"gc"}), 0);
-	EXPECT_EQ(out,
-		"removed publication g40 of web1 (d5): the kernel has no such grant\n"
-		"removed directory /local/domain/0/backend/iomem/9: empty\n");
+	EXPECT_EQ(out, "removed publication g40 of web1 (d5): the kernel has no such grant\n"
+		       "removed directory /local/domain/0/backend/iomem/9: empty\n");
 	EXPECT_TRUE(world.store().read("/local/domain/5/device/iomem/41/backend-id"));
 	world.store().erase("/local/domain/5/device/iomem/41");
 	EXPECT_EQ(run({"gc"}), 0);
@@ -222,8 +220,7 @@ TEST_F(Gc, what_fails_is_said_and_the_rest_goes_on)
 	world.store().fail_transaction = 3;
 	EXPECT_EQ(run({"gc"}), 10);
 	EXPECT_EQ(out, "removed publication g18 of d5: domain gone\n");
-	EXPECT_EQ(err,
-		"xen-iomemgrant: error: commit a XenStore transaction [xenstore-quota]\n");
+	EXPECT_EQ(err, "xen-iomemgrant: error: commit a XenStore transaction [xenstore-quota]\n");
 	EXPECT_EQ(run({"gc"}), 0);
 	expect_nothing_left();
 }

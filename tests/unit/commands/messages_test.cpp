@@ -47,9 +47,8 @@ TEST_F(Messages, m07_to_m09_ranges)
 		"nearest page ranges: 0x4000+0x1000", 2);
 	refused("03:00.0/2@0x7000+0x2000", "0x7000+0x2000 ends at 0x9000, past BAR2's 0x8000 bytes",
 		"range-past-end", "nearest page range: 0x7000+0x1000", 2);
-	refused("03:00.0/2@1M+1M",
-		"0x100000+0x100000 ends at 0x200000, past BAR2's 0x8000 bytes", "range-past-end",
-		"nearest page range: 0x7000+0x1000", 2);
+	refused("03:00.0/2@1M+1M", "0x100000+0x100000 ends at 0x200000, past BAR2's 0x8000 bytes",
+		"range-past-end", "nearest page range: 0x7000+0x1000", 2);
 	refused("03:00.0/2@0+0", "length must be at least one page (4096)", "empty-range", "", 2);
 }
 
@@ -171,9 +170,7 @@ TEST_F(Messages, m20_more_than_fits)
 {
 	// No grant is ever that large, so the other limits are not worth raising.
 	refused("0a:00.0/0", "16 GiB are 4194304 pages; the module grants at most 1024 at once",
-		"module-limit",
-		"one grant has at most 262144 pages (1G): name several regions",
-		7);
+		"module-limit", "one grant has at most 262144 pages (1G): name several regions", 7);
 	refused("0a:00.0/0@0+1G",
 		"1 GiB needs 262144 grant refs; dom0 has 27136 free (gnttab_max_frames=64)",
 		"gnttab-full", "boot Xen with gnttab_max_frames=576", 7);
@@ -230,7 +227,8 @@ TEST_F(Messages, m24_a_guest_that_is_silent)
 	EXPECT_EQ(ran.err,
 		"xen-iomemgrant: error: web1 did not map g17 within 10s; grant withdrawn "
 		"[peer-timeout]\n"
-		"hint: is the module xen_iomemgrant loaded in the guest? --no-wait leaves the offer open\n");
+		"hint: is the module xen_iomemgrant loaded in the guest? --no-wait leaves the "
+		"offer open\n");
 	EXPECT_TRUE(machine->grants.grants.empty());
 }
 

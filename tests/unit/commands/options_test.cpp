@@ -120,7 +120,8 @@ TEST(Options, a_value_follows_a_blank_or_an_equals_sign)
 		EXPECT_EQ(refused({name, "--json"}),
 			name + " needs a value, and '--json' looks like an option [usage]");
 		if (name != "--allow") {
-			EXPECT_EQ(refused({name, "1", name + "=2"}), name + " is given twice [usage]");
+			EXPECT_EQ(refused({name, "1", name + "=2"}),
+				name + " is given twice [usage]");
 		}
 	});
 }
@@ -135,8 +136,8 @@ TEST(Options, a_flag_takes_no_word_and_no_value)
 		const auto read = read_arguments(program, complete(verb, option, {name}));
 		const auto words = std::find(read.arguments.begin(), read.arguments.end(), "--");
 		const auto nr_words = words == read.arguments.end()
-			? 0
-			: std::distance(words, read.arguments.end()) - 1;
+					      ? 0
+					      : std::distance(words, read.arguments.end()) - 1;
 		const auto wanted = complete(verb, option, {});
 		EXPECT_EQ(nr_words, std::count(wanted.begin(), wanted.end(), "word"));
 		EXPECT_EQ(error_of([&] {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Mistakes of people at the keyboard, and the answer to each: one line with a slug and a hint, status
-// 2, and no layer of the machine is opened.
+// Mistakes of people at the keyboard, and the answer to each: one line with a slug and a hint,
+// status 2, and no layer of the machine is opened.
 #include "tests/unit/agent/guest.h"
 #include "tests/unit/commands/messages.h"
 #include "tests/unit/support/answer.h"
@@ -72,8 +72,8 @@ TEST_F(Messages, wrong_inputs_of_the_command_line)
 		{{"show", "g1", "g2"}, "'g2' is one argument too many for show",
 			"xen-iomemgrant show --help"},
 		{{"wait", "g17"}, "wait needs --for=STATE", "xen-iomemgrant wait --help"},
-		{{"wait", "g17", "--for=mappd"},
-			"--for: 'mappd' is not mapped, unmapped or gone", ""},
+		{{"wait", "g17", "--for=mappd"}, "--for: 'mappd' is not mapped, unmapped or gone",
+			""},
 		{{"grant"}, "grant needs DOMAIN", "xen-iomemgrant grant --help"},
 		{{"grant", "web1"}, "grant needs REGION", "xen-iomemgrant grant --help"},
 		{{"grant", "web1", "03:00.0/2", "--wait=5", "--no-wait"},
@@ -134,7 +134,8 @@ TEST(WrongInput, of_the_guests_program)
 		{{"list", "size"}, "list takes no argument, and 'size' is one",
 			"xen-iomemagent list --help"},
 		{{"list", "-o", "id,colour"}, "no column 'colour'",
-			"columns: id, size, pages, mode, cache, state, changes, users, node, label, "
+			"columns: id, size, pages, mode, cache, state, changes, users, node, "
+			"label, "
 			"granter, refs, uuid, gfn, map"},
 	};
 	agent::Guest guest;
@@ -150,8 +151,9 @@ TEST(WrongInput, of_the_guests_program)
 
 TEST_F(Messages, help_and_version_open_nothing)
 {
-	for (const Arguments& arguments : {Arguments{"--help"}, Arguments{"help"}, Arguments{"help", "grant"},
-		     Arguments{"grant", "--help"}, Arguments{"--version"}, Arguments{"version"}}) {
+	for (const Arguments& arguments : {Arguments{"--help"}, Arguments{"help"},
+		     Arguments{"help", "grant"}, Arguments{"grant", "--help"},
+		     Arguments{"--version"}, Arguments{"version"}}) {
 		const auto ran = run_on(*machine, arguments);
 		EXPECT_EQ(ran.status, 0);
 		EXPECT_NE(ran.out, "");

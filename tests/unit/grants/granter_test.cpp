@@ -109,7 +109,8 @@ TEST_F(GranterTest, a_kernel_that_is_locked_down_is_the_reason_of_its_refusal)
 	device_.refuse = [](const GrantRequest&) { return EPERM; };
 	host.lockdown = [] { return Lockdown{"integrity", Lockdown::Cause::secure_boot}; };
 	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}); }),
-		(Said{"the kernel is locked down (integrity), because Secure Boot is on, and grants "
+		(Said{"the kernel is locked down (integrity), because Secure Boot is on, and "
+		      "grants "
 		      "no device memory [permission]",
 			"switch Secure Boot off in the firmware's setup and reboot", 4}));
 	// Some kernels mount no securityfs; the module knows.
@@ -139,7 +140,9 @@ TEST_F(GranterTest, what_is_rolled_back_is_asked_for_before_it_is_ended)
 	};
 	int ends = 0;
 	device_.interfere = [&ends](const std::string& call) { ends += call == "end"; };
-	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K", "03:00.0/2@4K+4K"}); }).text,
+	EXPECT_EQ(error_of([&] {
+		return grant({"03:00.0/2@0+4K", "03:00.0/2@4K+4K"});
+	}).text,
 		"web1 did not map g18 within 10s; grant withdrawn [peer-timeout]");
 	EXPECT_EQ(ends, 2);
 	expect_nothing_left();
@@ -163,7 +166,9 @@ TEST_F(GranterTest, of_several_regions_those_the_domain_has_are_left_as_they_are
 
 	// And are not taken back with what fails.
 	store.guest = [](FakeXenStore&) {};
-	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@4K+4K", "03:00.0/2@12K+4K"}); }).text,
+	EXPECT_EQ(error_of([&] {
+		return grant({"03:00.0/2@4K+4K", "03:00.0/2@12K+4K"});
+	}).text,
 		"web1 did not map g20 within 10s; grant withdrawn [peer-timeout]");
 	EXPECT_EQ(device_.grants.size(), 3U);
 }

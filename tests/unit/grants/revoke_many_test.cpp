@@ -173,9 +173,8 @@ TEST_F(RevokeMany, one_grant_of_several_takes_few_requests)
 	EXPECT_EQ(Revoker(host).revoke(status, {}), Rung::cooperative);
 	// The command watches the guest, writes the state Closing and removes two directories.  Xen
 	// tells it when the guest has let go.
-	EXPECT_EQ(requests,
-		(std::map<std::string, int>{
-			{"watch", 1}, {"write", 1}, {"remove", 2}, {"all", 4}}));
+	EXPECT_EQ(requests, (std::map<std::string, int>{
+				    {"watch", 1}, {"write", 1}, {"remove", 2}, {"all", 4}}));
 }
 
 TEST_F(RevokeMany, a_command_that_names_one_of_several_grants_makes_eight_requests)
@@ -204,8 +203,8 @@ TEST_F(RevokeMany, each_device_is_removed_by_a_request_of_its_own)
 	EXPECT_EQ(run({"revoke", "--all"}), 0);
 	for (int id = 17; id < 20; id++) {
 		EXPECT_TRUE(removed.contains(fmt::format("/local/domain/5/device/iomem/{}", id)));
-		EXPECT_TRUE(removed.contains(
-			fmt::format("/local/domain/0/backend/iomem/5/{}", id)));
+		EXPECT_TRUE(
+			removed.contains(fmt::format("/local/domain/0/backend/iomem/5/{}", id)));
 	}
 	expect_nothing_left();
 }

@@ -191,9 +191,8 @@ TEST_F(Revoke, when_the_toolstack_fails_its_words_are_passed_on)
 TEST_F(Revoke, a_rung_that_does_not_exist_is_refused_before_anything_happens)
 {
 	EXPECT_EQ(run({"revoke", "g17", "--force=hard"}), 2);
-	EXPECT_EQ(err,
-		"xen-iomemgrant: error: --force: 'hard' is not fence, disable-decode or "
-		"destroy-domain [usage]\n");
+	EXPECT_EQ(err, "xen-iomemgrant: error: --force: 'hard' is not fence, disable-decode or "
+		       "destroy-domain [usage]\n");
 	EXPECT_EQ(node("state"), "4");
 }
 
@@ -261,17 +260,18 @@ TEST_F(Revoke, without_xenstore_what_the_kernel_grants_is_found_all_the_same)
 			entry.result, entry.grant->str()));
 	};
 	EXPECT_EQ(run({"--json", "revoke", "--device=03:00.0"}), 9);
-	EXPECT_EQ(trail, (std::vector<std::string>{
-				 fmt::format("{} no-xenstore g17",
-					 message_id(AuditEvent::kept).substr(0, 8)),
-				 fmt::format("{} no-xenstore g18",
-					 message_id(AuditEvent::revoked).substr(0, 8))}));
+	EXPECT_EQ(
+		trail, (std::vector<std::string>{fmt::format("{} no-xenstore g17",
+							 message_id(AuditEvent::kept).substr(0, 8)),
+			       fmt::format("{} no-xenstore g18",
+				       message_id(AuditEvent::revoked).substr(0, 8))}));
 	EXPECT_EQ(Answer(out)["grants"][1]["error"]["details"]["ended"], "true");
 	EXPECT_EQ(err,
 		"xen-iomemgrant: error: cannot reach xenstored; g17 ends when its pages are let go "
 		"[no-xenstore]\n"
 		"hint: start it\n"
-		"xen-iomemgrant: error: cannot reach xenstored; g18 is ended, what XenStore says of "
+		"xen-iomemgrant: error: cannot reach xenstored; g18 is ended, what XenStore says "
+		"of "
 		"it stays [no-xenstore]\n"
 		"hint: start it\n");
 	EXPECT_EQ(Answer(out)["changed"], true);

@@ -30,7 +30,8 @@ protected:
 	/// Returns the column NOTE of `list`, which `show` has as well.
 	std::string note()
 	{
-		const auto shown = Json::parse(run_on(world, {"--json", "show", "g17"}).out)["grant"];
+		const auto shown =
+			Json::parse(run_on(world, {"--json", "show", "g17"}).out)["grant"];
 		const auto text = shown["note"].is_null() ? "" : shown["note"].get<std::string>();
 		const auto listed = run_on(world, {"list", "-o", "note", "--no-legend"}).out;
 		EXPECT_EQ(listed, (text.empty() ? "-" : text) + "\n");
@@ -67,11 +68,12 @@ TEST_F(GrantNotes, changes_of_the_device_are_noted)
 	EXPECT_EQ(shown("changes"), Json::parse(R"(["bus-master"])"));
 	EXPECT_EQ(shown("state"), "mapped");
 	grant().changes = {.decode_off = true, .not_d0 = true, .bar_register = true};
-	EXPECT_EQ(note(), "memory decoding is off, the device sleeps, the BAR's register has another "
-			  "address");
+	EXPECT_EQ(note(),
+		"memory decoding is off, the device sleeps, the BAR's register has another "
+		"address");
 	EXPECT_EQ(shown("changes"), Json::parse(R"(["decode-off", "not-d0", "bar-register"])"));
-	EXPECT_NE(run_on(world, {"show", "g17"}).out.find(
-			  "changes:      decode-off,not-d0,bar-register\n"),
+	EXPECT_NE(run_on(world, {"show", "g17"})
+			  .out.find("changes:      decode-off,not-d0,bar-register\n"),
 		std::string::npos);
 	// Of a grant that is mapped in full list does not ask XenStore.
 	grant().changes = {.bus_master = true};
@@ -87,9 +89,11 @@ TEST_F(GrantNotes, a_change_is_an_event_for_monitor)
 {
 	world.store().guest = [this](FakeXenStore&) { grant().changes.decode_off = true; };
 	EXPECT_EQ(run_on(world, {"monitor", "--timeout=1"}).out,
-		"1970-01-02T00:00:00Z present g17: 0000:03:00.0 BAR2 [0x0-0xfff] 1 page rw,uc -> web1 "
+		"1970-01-02T00:00:00Z present g17: 0000:03:00.0 BAR2 [0x0-0xfff] 1 page rw,uc -> "
+		"web1 "
 		"(d5)  mapped 1/1\n"
-		"1970-01-02T00:00:00Z changed g17: 0000:03:00.0 BAR2 [0x0-0xfff] 1 page rw,uc -> web1 "
+		"1970-01-02T00:00:00Z changed g17: 0000:03:00.0 BAR2 [0x0-0xfff] 1 page rw,uc -> "
+		"web1 "
 		"(d5)  mapped 1/1  (memory decoding is off)\n");
 }
 
@@ -123,12 +127,13 @@ TEST_F(GrantNotes, a_device_of_the_same_kind_is_not_the_one_that_was_pulled)
 	EXPECT_EQ(shown("device")["present"], false);
 	EXPECT_EQ(shown("device")["changed"], true);
 	const auto gc = run_on(world, {"gc"});
-	EXPECT_EQ(gc.out, "waiting for grant g17 of web1 (d5): device gone; it ends when its pages are "
-			  "let go\n");
-	const auto revoked =
-		run_on(world, {"revoke", "g17", "--wait=0", "--force=disable-decode"});
-	EXPECT_NE(revoked.err.find("0000:03:00.0 was 1234:11e8 (subsystem 1af4:1100) when g17 was "
-				   "granted, and another of its kind is there now [device-changed]"),
+	EXPECT_EQ(gc.out,
+		"waiting for grant g17 of web1 (d5): device gone; it ends when its pages are "
+		"let go\n");
+	const auto revoked = run_on(world, {"revoke", "g17", "--wait=0", "--force=disable-decode"});
+	EXPECT_NE(
+		revoked.err.find("0000:03:00.0 was 1234:11e8 (subsystem 1af4:1100) when g17 was "
+				 "granted, and another of its kind is there now [device-changed]"),
 		std::string::npos)
 		<< revoked.err;
 }
@@ -197,7 +202,8 @@ TEST_F(GrantNotes, show_names_guest_and_device)
 		<< text;
 	// pci.ids need not be installed.
 	const auto name = shown("device")["name"];
-	EXPECT_NE(text.find("device_name:  " + (name.is_null() ? "-" : name.get<std::string>()) + "\n"),
+	EXPECT_NE(text.find("device_name:  " + (name.is_null() ? "-" : name.get<std::string>()) +
+			    "\n"),
 		std::string::npos)
 		<< text;
 	EXPECT_EQ(shown("created_by"), Json({{"uid", 0}}));

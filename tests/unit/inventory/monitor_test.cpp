@@ -190,8 +190,9 @@ TEST_F(Watching, a_domain_is_followed_by_its_name_through_a_reboot)
 		world.add_guest(9, "web1", "6f0c1d2e-0011-4000-8000-00163e000001");
 		GrantOptions options;
 		options.wait.reset();
-		(void)Granter(world.host()).grant(DomainSpec::parse("web1"),
-			{RegionSpec::parse("03:00.0/2@4K+4K")}, options);
+		(void)Granter(world.host())
+			.grant(DomainSpec::parse("web1"), {RegionSpec::parse("03:00.0/2@4K+4K")},
+				options);
 	}});
 	EXPECT_EQ(run({"monitor", "--domain=web1", "--timeout=2"}), 0);
 	// The old one has no name any more, and is told of all the same.

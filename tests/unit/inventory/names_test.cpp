@@ -84,7 +84,8 @@ TEST_F(Names, one_name_of_two_living_domains_is_ambiguous)
 {
 	add(8, "zz", first_uuid);
 	machine->grants.uuid = add(9, "zz", second_uuid).uuid;
-	const auto hint = fmt::format("use id:8 (uuid:{}) or id:9 (uuid:{})", first_uuid, second_uuid);
+	const auto hint =
+		fmt::format("use id:8 (uuid:{}) or id:9 (uuid:{})", first_uuid, second_uuid);
 	for (const auto* verb : {"grant", "check"})
 		expect({verb, "zz", "03:00.0/0"}, "2 domains are named 'zz'", "ambiguous-domain",
 			hint.c_str(), 2);
@@ -112,8 +113,10 @@ TEST(OneLine, keeps_what_people_read_and_nothing_else)
 {
 	EXPECT_EQ(one_line("wéb 网 😀"), "wéb 网 😀");
 	EXPECT_EQ(one_line("a\tb\nc\x7f"), "a?b?c?");
-	EXPECT_EQ(one_line("\xc2\x9b[2J"), "?[2J");          // CSI in one character
-	EXPECT_EQ(one_line("\xe2\x80\xae" "x"), "?x");        // writes backwards
+	EXPECT_EQ(one_line("\xc2\x9b[2J"), "?[2J"); // CSI in one character
+	EXPECT_EQ(one_line("\xe2\x80\xae"
+			   "x"),
+		"?x");                                                 // writes backwards
 	EXPECT_EQ(one_line("\xc0\xaf \xed\xa0\x80 \xf5"), "?? ??? ?"); // no UTF-8
-	EXPECT_EQ(one_line("\xe7\xbd"), "??");                // cut short
+	EXPECT_EQ(one_line("\xe7\xbd"), "??");                         // cut short
 }

@@ -27,9 +27,8 @@ bool is_gone(int fd)
 	char path[512];
 	const auto link = "/proc/self/fd/" + std::to_string(fd);
 	const auto length = readlink(link.c_str(), path, sizeof(path));
-	return length > 0 &&
-	       std::string_view(path, static_cast<std::size_t>(length)).find(gone) !=
-		       std::string_view::npos;
+	return length > 0 && std::string_view(path, static_cast<std::size_t>(length)).find(gone) !=
+				     std::string_view::npos;
 }
 
 class Vanishing : public testing::Test

@@ -134,14 +134,13 @@ TEST(Publication, a_missing_node_is_named)
 
 TEST(Publication, every_malformed_node_is_refused)
 {
-	const std::pair<const char*, std::string> bad[] = {
-		{"protocol", "2"}, {"protocol", ""}, {"protocol", "01"}, {"method", "copy"},
-		{"page-size", "8192"}, {"nr-pages", "0"}, {"nr-pages", "3"}, {"nr-pages", "-1"},
-		{"nr-pages", "4294967296"}, {"refs", ""}, {"refs", "2049-2048"},
-		{"refs", "2048-2049,"}, {"refs", "2048:1"}, {"refs", std::string(2000, '1')},
-		{"mode", "wo"}, {"cache", "wb"}, {"label", "../x"}, {"uuid", "0"},
-		{"bdf", "03:00.0"}, {"bdf", "x"}, {"bar", "6"}, {"offset", "100"},
-		{"offset", "0x4000"}};
+	const std::pair<const char*, std::string> bad[] = {{"protocol", "2"}, {"protocol", ""},
+		{"protocol", "01"}, {"method", "copy"}, {"page-size", "8192"}, {"nr-pages", "0"},
+		{"nr-pages", "3"}, {"nr-pages", "-1"}, {"nr-pages", "4294967296"}, {"refs", ""},
+		{"refs", "2049-2048"}, {"refs", "2048-2049,"}, {"refs", "2048:1"},
+		{"refs", std::string(2000, '1')}, {"mode", "wo"}, {"cache", "wb"},
+		{"label", "../x"}, {"uuid", "0"}, {"bdf", "03:00.0"}, {"bdf", "x"}, {"bar", "6"},
+		{"offset", "100"}, {"offset", "0x4000"}};
 	for (const auto& [key, value] : bad)
 		EXPECT_EQ(refusal(backend_with(key, value)).exit, 9) << key << "=" << value;
 	EXPECT_EQ(refusal(backend_with("cache", "wb\n")).text,

@@ -17,8 +17,8 @@ TEST(ByteSize, accepts_decimal_hexadecimal_and_binary_units)
 
 TEST(ByteSize, refuses_signs_junk_and_overflow)
 {
-	for (const auto* text : {"", "-1", "+1", " 1", "1 ", "K", "0x", "0x1K", "1KiB", "1.5K", "1T",
-		     "18446744073709551616", "17179869184G", "0x10000000000000000"})
+	for (const auto* text : {"", "-1", "+1", " 1", "1 ", "K", "0x", "0x1K", "1KiB", "1.5K",
+		     "1T", "18446744073709551616", "17179869184G", "0x10000000000000000"})
 		EXPECT_EQ(parse_byte_size(text), std::nullopt) << text;
 }
 

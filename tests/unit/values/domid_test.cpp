@@ -12,7 +12,8 @@ TEST(Domid, accepts_only_canonical_decimal_below_the_reserved_ids)
 	EXPECT_EQ(Domid::parse("0"), Domid(0));
 	EXPECT_EQ(Domid::parse("7"), Domid(7));
 	EXPECT_EQ(Domid::parse("32751"), Domid(0x7fef));
-	for (const auto* text : {"", "007", "-1", "+1", " 1", "1 ", "0x1", "32752", "65536", "999999"})
+	for (const auto* text :
+		{"", "007", "-1", "+1", " 1", "1 ", "0x1", "32752", "65536", "999999"})
 		EXPECT_EQ(Domid::parse(text), std::nullopt) << text;
 }
 
@@ -35,8 +36,8 @@ TEST(DomainSpec, digits_are_an_id_a_uuid_is_a_uuid_the_rest_is_a_name)
 	EXPECT_EQ(DomainSpec::parse("name:12").by, DomainSpec::By::name);
 	EXPECT_EQ(DomainSpec::parse("name:12").text, "12");
 	EXPECT_EQ(DomainSpec::parse("web1").by, DomainSpec::By::name);
-	EXPECT_EQ(DomainSpec::parse("6f0c1d2e-0011-4000-8000-00163e000001").by,
-		DomainSpec::By::uuid);
+	EXPECT_EQ(
+		DomainSpec::parse("6f0c1d2e-0011-4000-8000-00163e000001").by, DomainSpec::By::uuid);
 	EXPECT_EQ(DomainSpec::parse("uuid:6f0c1d2e-0011-4000-8000-00163e000001").by,
 		DomainSpec::By::uuid);
 }

@@ -118,12 +118,13 @@ TEST_F(GrantNames, what_does_not_exist_is_told_with_what_is_close)
 		expect({verb, "web1/doorbell"}, "no grant labelled 'doorbell' of web1", "no-grant",
 			"xen-iomemgrant list", 3);
 		expect({verb, "g20"}, "no grant g20", "no-grant", "xen-iomemgrant list", 3);
-		expect({verb, "web9/nic"}, "no domain named 'web9'", "no-domain",
-			"closest: web1", 3);
+		expect({verb, "web9/nic"}, "no domain named 'web9'", "no-domain", "closest: web1",
+			3);
 		expect({verb, "id:x"}, "'x' is not a grant id (want 17 or g17)", "bad-grant-id",
 			"xen-iomemgrant list", 2);
 		expect({verb, "label:-x"}, "'-x' is not a label", "bad-label",
-			"a label is 1 to 63 of [A-Za-z0-9._-] and starts with a letter or digit", 2);
+			"a label is 1 to 63 of [A-Za-z0-9._-] and starts with a letter or digit",
+			2);
 	}
 	const auto ran = run_on(*machine, {"--json", "revoke", "typo", "--ignore-missing"});
 	EXPECT_EQ(ran.status, 0);
@@ -165,14 +166,16 @@ TEST_F(GrantNames, a_grant_gets_a_label_later)
 	auto rehearsal = command;
 	rehearsal.push_back("--dry-run");
 	EXPECT_EQ(run_on(*machine, rehearsal).out,
-		"would label g18: 0000:03:00.0 BAR2 [0x1000-0x1fff] 1 page rw,uc -> web1 (d5)  'bell'\n");
+		"would label g18: 0000:03:00.0 BAR2 [0x1000-0x1fff] 1 page rw,uc -> web1 (d5)  "
+		"'bell'\n");
 	EXPECT_FALSE(machine->grants.grants.at(1).label);
 
-	EXPECT_EQ(run_on(*machine, command).out,
-		"labelled g18: 0000:03:00.0 BAR2 [0x1000-0x1fff] 1 page rw,uc -> web1 (d5)  'bell'\n");
+	EXPECT_EQ(run_on(*machine, command).out, "labelled g18: 0000:03:00.0 BAR2 [0x1000-0x1fff] "
+						 "1 page rw,uc -> web1 (d5)  'bell'\n");
 	EXPECT_EQ(shown("bell"), 18U);
 	EXPECT_EQ(machine->grants.grants.at(1).label, Label::parse("bell"));
-	const auto again = run_on(*machine, {"--json", "grant", "web1", "03:00.0/2@4K+4K", "--no-wait"});
+	const auto again =
+		run_on(*machine, {"--json", "grant", "web1", "03:00.0/2@4K+4K", "--no-wait"});
 	EXPECT_EQ(Answer(again.out)["changed"], false);
 
 	// One that another grant of the guest has is refused, and nothing is changed.
@@ -227,7 +230,8 @@ TEST_F(GrantNames, ids_go_on_where_the_host_was)
 TEST_F(Numbers, what_is_no_number_is_told_before_anything_is_granted)
 {
 	std::filesystem::create_directories(directory);
-	for (const auto* text : {"seventeen\n", "g17\n", "99999999999999999999\n", "9007199254740992\n"}) {
+	for (const auto* text :
+		{"seventeen\n", "g17\n", "99999999999999999999\n", "9007199254740992\n"}) {
 		std::ofstream(directory / "last-grant") << text;
 		EXPECT_EQ(error_of([&] { return GrantNumbers(directory).highest(); }),
 			(Said{fmt::format("{}/last-grant holds no grant id [io-error]",

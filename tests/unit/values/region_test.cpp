@@ -52,15 +52,12 @@ TEST(RegionSpec, each_mistake_has_its_message)
 	constexpr auto bars = "xen-iomemgrant bars shows the BARs of each device";
 	EXPECT_EQ(refusal("03:00.0/7"), (Said{"BAR '7' out of range 0-5 [bad-bar]", bars, 2}));
 	EXPECT_EQ(refusal("03:00.0/"), (Said{"'' is not a BAR (0 to 5) [bad-bar]", bars, 2}));
-	EXPECT_EQ(refusal("03:00.0/rom"),
-		(Said{"the expansion ROM is never granted [bar-rom]",
-			"memory BARs are numbered 0 to 5", 6}));
-	EXPECT_EQ(refusal("03:00.0/2@"),
-		(Said{"offset '' is not a number of bytes [bad-size]", "write 16384, 0x4000 or 16K",
-			2}));
-	EXPECT_EQ(refusal("03:00.0/2@0+x"),
-		(Said{"length 'x' is not a number of bytes [bad-size]", "write 16384, 0x4000 or 16K",
-			2}));
+	EXPECT_EQ(refusal("03:00.0/rom"), (Said{"the expansion ROM is never granted [bar-rom]",
+						  "memory BARs are numbered 0 to 5", 6}));
+	EXPECT_EQ(refusal("03:00.0/2@"), (Said{"offset '' is not a number of bytes [bad-size]",
+						 "write 16384, 0x4000 or 16K", 2}));
+	EXPECT_EQ(refusal("03:00.0/2@0+x"), (Said{"length 'x' is not a number of bytes [bad-size]",
+						    "write 16384, 0x4000 or 16K", 2}));
 	EXPECT_EQ(refusal("03:00.0/2@0x4100+0x100"),
 		(Said{"offset 0x4100 is not a multiple of 4096 [unaligned]",
 			"nearest page ranges: 0x4000+0x1000", 2}));
@@ -82,16 +79,16 @@ TEST(RegionSpec, what_other_tools_understand_is_told_in_our_words)
 	const auto bad_bar = [](const std::string& typed, const char* hint) {
 		return Said{fmt::format("'{}' is not a BAR (0 to 5) [bad-bar]", typed), hint, 2};
 	};
-	constexpr auto memory =
-		"only BARs of PCI devices can be granted; iomem= in xl.cfg gives other memory to a guest";
+	constexpr auto memory = "only BARs of PCI devices can be granted; iomem= in xl.cfg gives "
+				"other memory to a guest";
 	const std::pair<const char*, Said> table[] = {
 		{"fed40,5", bad_bdf("fed40,5", memory)},
 		{"0xfed40000+20K", bad_bdf("0xfed40000+20K", memory)},
 		{"00_1f.3/0", bad_bdf("00_1f.3", "did you mean 0000:00:1f.3?")},
 		{"dom0:00_1f.3/0", bad_bdf("dom0:00_1f.3", "did you mean 0000:00:1f.3?")},
-		{"0000:03:00.0,permissive=1/2",
-			bad_bdf("0000:03:00.0,permissive=1",
-				"options of xl pci-attach mean nothing here; did you mean 0000:03:00.0?")},
+		{"0000:03:00.0,permissive=1/2", bad_bdf("0000:03:00.0,permissive=1",
+							"options of xl pci-attach mean nothing "
+							"here; did you mean 0000:03:00.0?")},
 		{"03:00.0@5/2", bad_bdf("03:00.0@5", "options of xl pci-attach mean nothing here; "
 						     "did you mean 0000:03:00.0?")},
 		{"/sys/bus/pci/devices/0000:03:00.0/resource2",

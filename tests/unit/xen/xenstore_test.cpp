@@ -273,7 +273,9 @@ TEST_F(XenStoreUnit, an_error_of_one_removal_is_told_when_the_others_are_done)
 		return {{XS_ERROR, 0, "ENOENT\0"s}};
 	});
 	const auto store = open_xenstore();
-	EXPECT_EQ(failure_of([&] { store->remove({"/a", "/b", "/c"}); }).text,
+	EXPECT_EQ(failure_of([&] {
+		store->remove({"/a", "/b", "/c"});
+	}).text,
 		"remove XenStore node /a: Permission denied");
 	EXPECT_EQ(nr_requests(XS_RM), 3U);
 	store->remove({"/b", "/c", "/d"});
