@@ -77,8 +77,8 @@ public:
 	XenStoreAnswer ask(xsd_sockmsg_type type, std::uint32_t transaction,
 		std::string_view payload, const std::string& what);
 	/// The same for several requests, some of which are sent ahead of the answers to those
-	/// before.  xenstored carries all of them out in this order, even those behind one that failed,
-	/// which is that of the answers returned.  Each answer has the whole limit.
+	/// before.  xenstored carries all of them out in this order, even those behind one that
+	/// failed, which is that of the answers returned.  Each answer has the whole limit.
 	std::vector<XenStoreAnswer> ask(
 		std::uint32_t transaction, const std::vector<XenStoreRequest>& requests);
 
