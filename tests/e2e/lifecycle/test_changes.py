@@ -157,8 +157,9 @@ def test_a_guest_is_told_once_and_when_xenstored_answers(bench, guest, granter):
     def told():
         return agent.json(f"show {grant['id']}")["grant"]["changes"]
 
-    with written(bench, 4, (command | 4).to_bytes(2, "little")):
+    with contextlib.ExitStack() as change:
         with hung_xenstored(bench):
+            change.enter_context(written(bench, 4, (command | 4).to_bytes(2, "little")))
             wait_until("the module sees it", lambda: changes(bench, str(grant["id"])) == BUS_MASTER, 5)
             assert told() == []
         wait_until("the guest is told", lambda: told() == ["bus-master"], 10)
@@ -169,7 +170,8 @@ def test_a_guest_is_told_once_and_when_xenstored_answers(bench, guest, granter):
         refused = guest.run(f"xenstore-write {backend}/changes x || xenstore-rm {backend}/changes")
         assert refused.rc != 0, refused.text
         # A driver of the guest that comes later reads it, too.
-        guest.run("rmmod xen_iomemgrant && modprobe xen_iomemgrant").check()
+        driver = "/sys/bus/xen/drivers/xen_iomemgrant"
+        guest.run(f"echo iomem-{grant['devid']} > {driver}/unbind && echo iomem-{grant['devid']} > {driver}/bind").check()
         wait_until("the guest maps again", lambda: [g["changes"] for g in agent.list()] == [["bus-master"]], 20)
     wait_until("the guest is told of the end", lambda: told() == [], 10)
     granter.revoke(grant)
