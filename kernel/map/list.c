@@ -88,6 +88,16 @@ static int map_add(struct iomem_map *map)
 	return rc;
 }
 
+int iomemgrant_map_list_add(struct iomem_map *map)
+{
+	int rc;
+
+	mutex_lock(&maps_lock);
+	rc = map_add(map);
+	mutex_unlock(&maps_lock);
+	return rc;
+}
+
 /* Takes it out of sysfs and /dev. */
 static void map_hide(struct iomem_map *map)
 {
@@ -134,12 +144,6 @@ int iomemgrant_map_retire(struct iomem_map *map)
 			/* It fails during an unload: iomemgrant_map_exit() waits then. */
 			map->pins_module = try_module_get(THIS_MODULE);
 			retry_soon();
-		} else if (map->devid >= 0) {
-			/*
-			 * The granter waits for our answer, and may have asked many back at
-			 * once.  Removing the device wakes udev, so it comes after them.
-			 */
-			retry_soon();
 		} else {
 			map_drop(map);
 		}
@@ -174,18 +178,6 @@ static bool drop_retired(void)
 	return again;
 }
 
-int iomemgrant_map_list_add(struct iomem_map *map)
-{
-	int rc;
-
-	mutex_lock(&maps_lock);
-	/* Its node may have the name of one that iomemgrant_map_retire() has left for later. */
-	drop_retired();
-	rc = map_add(map);
-	mutex_unlock(&maps_lock);
-	return rc;
-}
-
 static void retry_work(struct work_struct *work)
 {
 	mutex_lock(&maps_lock);
@@ -216,15 +208,14 @@ static struct iomem_map *map_by_id(u64 id)
 	return NULL;
 }
 
-/* The frontend's mapping of a published grant, or one that Xen has not taken back yet. */
+/* The frontend's mapping of a published grant, or what is left of one. */
 static struct iomem_map *map_by_devid(u64 devid, bool retired)
 {
 	struct iomem_map *map;
 
 	lockdep_assert_held(&find_lock);
 	list_for_each_entry(map, &maps, node)
-		if (map->devid >= 0 && (u64)map->devid == devid && map->retired == retired &&
-		    (!retired || READ_ONCE(map->state) == MAP_ZOMBIE))
+		if (map->devid >= 0 && (u64)map->devid == devid && map->retired == retired)
 			return map;
 	return NULL;
 }
