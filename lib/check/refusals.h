@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The sentences of refusals that are not about the device (those are in safety.cpp): each is
-// written once, whether our own checks or the kernel's errno leads to it.
+// The sentences of refusals that are not about the device (those are in safety*.cpp, beside their
+// checks): each is written once, whether our own checks or the kernel's errno leads to it.
 #ifndef IOMEMGRANT_REFUSALS_H
 #define IOMEMGRANT_REFUSALS_H
 

@@ -18,7 +18,8 @@ namespace iomemgrant
 /// while one of the adapters below is in a call.
 using LogSink = std::function<void(const std::string& line)>;
 
-/// The real adapters.  Only the programs' main.cpp and the integration tests use these.
+/// The real adapters.  Only a program's own main.cpp, real_machine.cpp or service.cpp and the tests
+/// of contracts use these.
 
 /// How long xenstored may take for one answer, unless the user gives it less.
 inline constexpr std::chrono::milliseconds default_request_limit{10000};
