@@ -150,7 +150,8 @@ struct iomemgrant_info {
  * (without SHARE) or to this one; EMEDIUMTYPE a page is granted to another domain
  * with another @cache; EALREADY another grant of @domid has this label;
  * EACCES bus mastering is on (without ALLOW_DMA);
- * EHOSTDOWN memory decoding is off (without ALLOW_DECODE_OFF);
+ * EHOSTDOWN memory decoding is off (without ALLOW_DECODE_OFF), or the module cannot turn
+ * it on;
  * ENOTUNIQ a page is shared with another resource (without ALLOW_SHARED_PAGE);
  * EOVERFLOW frame number too wide for this grant table version;
  * EFBIG more than max_pages; EDQUOT max_refs reached; ENOSPC grant table full;
