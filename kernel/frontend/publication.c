@@ -145,6 +145,9 @@ void iomemgrant_publication_read_changes(const struct xenbus_device *dev, struct
 	char *value = read_value(dev->otherend, "changes", DECODE_CHANGES_MAX);
 	u32 changes = 0;
 
+	/* The granter does not write again what could not be read now. */
+	if (IS_ERR(value) && PTR_ERR(value) != -ENOENT)
+		return;
 	if (!IS_ERR(value)) {
 		changes = decode_changes(value);
 		kfree(value);

@@ -274,6 +274,7 @@ void iomemgrant_grant_register(struct grant *g)
 	lockdep_assert_held(&iomemgrant_grants_lock);
 	get_device(&g->dev);
 	__module_get(THIS_MODULE);
+	g->made = ktime_get_boottime_ns();
 	list_add_tail(&g->node, &iomemgrant_grants);
 	nr_grants++;
 	nr_refs += g->nr_refs;

@@ -30,6 +30,14 @@ static void lose(const struct bar_hold *hold, u32 reason, u32 allow, int domid)
 	}
 }
 
+/* Some grant has changes since all BARs were looked at last. */
+static bool changes_to_tell;
+
+/*
+ * Guests are told after the next look at all BARs, which comes within a second.  Telling at once
+ * would look at the BARs again, so that a guest whose device changes at its will could keep this
+ * domain busy.
+ */
 static void note_changes(const struct bar_hold *hold, u32 changes)
 {
 	struct grant *g;
@@ -45,7 +53,7 @@ static void note_changes(const struct bar_hold *hold, u32 changes)
 		WRITE_ONCE(g->changes, now);
 		kobject_uevent(&g->dev.kobj, KOBJ_CHANGE);
 		iomemgrant_grant_announce();
-		iomemgrant_grant_look_after();
+		changes_to_tell = true;
 	}
 }
 
@@ -61,24 +69,29 @@ static bool is_of_no_use(const struct grant *g)
 	return !nr_mapped || nr_mapped == U32_MAX;
 }
 
-static void look_for_useless(void)
+static bool any_of_no_use(void)
 {
 	const struct grant *g;
 
+	list_for_each_entry(g, &iomemgrant_grants, node)
+		if (is_of_no_use(g))
+			return true;
+	return false;
+}
+
+static void after_look(void)
+{
 	lockdep_assert_held(&iomemgrant_grants_lock);
-	list_for_each_entry(g, &iomemgrant_grants, node) {
-		if (is_of_no_use(g)) {
-			iomemgrant_grant_look_after();
-			return;
-		}
-	}
+	if (changes_to_tell || any_of_no_use())
+		iomemgrant_grant_look_after();
+	changes_to_tell = false;
 }
 
 const struct bar_events iomemgrant_grant_bar_events = {
 	.lost = lose,
 	.changed = note_changes,
 	.settle_soon = iomemgrant_grant_retry_soon,
-	.looked = look_for_useless,
+	.looked = after_look,
 };
 
 /* The first grant after *@id that @wanted picks, for walks that drop the lock between two. */
@@ -144,12 +157,22 @@ static void was_withdrawn(struct grant *g, const struct grant_to_tell *grant)
 
 static bool is_changed(const struct grant *g)
 {
-	return g->changes != g->told_changes && !g->ending;
+	return g->changes != g->told_changes && !g->lost_reason && !g->ending;
 }
 
 static void was_told_changes(struct grant *g, const struct grant_to_tell *grant)
 {
 	g->told_changes = grant->changes;
+}
+
+bool iomemgrant_grant_exists(u64 id)
+{
+	bool exists;
+
+	mutex_lock(&iomemgrant_grants_lock);
+	exists = iomemgrant_grant_find(id);
+	mutex_unlock(&iomemgrant_grants_lock);
+	return exists;
 }
 
 void iomemgrant_grant_each_changed(bool (*tell)(const struct grant_to_tell *grant))

@@ -67,7 +67,6 @@ static struct grant *grant_alloc(const struct iomemgrant_grant *rq, struct pci_d
 	g->subsystem_device = pdev->subsystem_device;
 	g->uid = from_kuid(&init_user_ns, current_uid());
 	g->created = ktime_get_real_ns();
-	g->made = ktime_get_boottime_ns();
 	g->pdev = pci_dev_get(pdev);
 	init_waitqueue_head(&g->wait);
 	device_initialize(&g->dev);

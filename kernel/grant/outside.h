@@ -44,6 +44,7 @@ struct grant_to_tell {
 	u32 changes;			/* IOMEMGRANT_CHANGED_* */
 };
 
+bool iomemgrant_grant_exists(u64 id);
 /* Has @tell tell the guest of every lost grant, once, with no lock held. */
 void iomemgrant_grant_each_lost(bool (*tell)(const struct grant_to_tell *grant));
 /* Has @tell tell the guest of every grant whose changes it does not know, with no lock held. */

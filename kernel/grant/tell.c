@@ -39,15 +39,15 @@ static void backend_path(char *path, domid_t domid, u64 devid)
 	snprintf(path, PATH_SIZE, BACKENDS "/%u/%llu", domid, devid);
 }
 
-/* Does the publication at @path name exactly the references of @grant? */
-static bool publishes(struct xenbus_transaction xbt, const char *path,
-		      const struct grant_to_tell *grant)
+/* 1: the publication at @path names exactly the references of @grant; 0: it does not. */
+static int publishes(struct xenbus_transaction xbt, const char *path,
+		     const struct grant_to_tell *grant)
 {
 	char want[24], *refs = xenbus_read(xbt, path, "refs", NULL);
-	bool same;
+	int same;
 
 	if (IS_ERR(refs))
-		return false;
+		return PTR_ERR(refs) == -ENOENT ? 0 : PTR_ERR(refs);
 	if (grant->nr_refs == 1)
 		snprintf(want, sizeof(want), "%u", grant->first_ref);
 	else
@@ -58,31 +58,57 @@ static bool publishes(struct xenbus_transaction xbt, const char *path,
 	return same;
 }
 
-/* The number under which @grant is published: 0, -ENOENT, or another failure. */
-static int find_publication(struct xenbus_transaction xbt, const struct grant_to_tell *grant,
-			    u64 *devid)
+/* The same for all publications to the guest: 1, and *@devid is the number of the one that does. */
+static int search_publications(struct xenbus_transaction xbt, const struct grant_to_tell *grant,
+			       u64 *devid)
 {
 	char path[PATH_SIZE], **names;
 	unsigned int nr, i;
-	int rc = -ENOENT;
+	int rc = 0;
 
-	backend_path(path, grant->domid, grant->id);
-	*devid = grant->id;
-	if (publishes(xbt, path, grant))
-		return 0;
 	snprintf(path, sizeof(path), BACKENDS "/%u", grant->domid);
 	names = xenbus_directory(xbt, path, "", &nr);
 	if (IS_ERR(names))
 		return PTR_ERR(names);
-	for (i = 0; i < nr && rc; i++) {
+	for (i = 0; i < nr && !rc; i++) {
 		if (decode_whole_number(names[i], S64_MAX, devid))
 			continue;
 		backend_path(path, grant->domid, *devid);
-		if (publishes(xbt, path, grant))
-			rc = 0;
+		rc = publishes(xbt, path, grant);
 	}
 	kfree(names);
 	return rc;
+}
+
+/*
+ * The number under which @grant is published: 0, -ENOENT, or another failure.
+ *
+ * A later grant may have got the same references.  As long as @grant exists they are its own,
+ * so a publication that named them before was its publication; what changes afterwards is a
+ * conflict of the transaction.
+ */
+static int find_publication(struct xenbus_transaction xbt, const struct grant_to_tell *grant,
+			    u64 *devid)
+{
+	char path[PATH_SIZE];
+	int rc;
+
+	backend_path(path, grant->domid, grant->id);
+	*devid = grant->id;
+	rc = publishes(xbt, path, grant);
+	if (!rc)
+		rc = search_publications(xbt, grant, devid);
+	if (rc < 0)
+		return rc;
+	return rc && iomemgrant_grant_exists(grant->id) ? 0 : -ENOENT;
+}
+
+/* The state in the publication at @path. */
+static int read_state(struct xenbus_transaction xbt, const char *path, int *state)
+{
+	int rc = xenbus_scanf(xbt, path, "state", "%d", state);
+
+	return rc == 1 ? 0 : rc < 0 ? rc : -ENOENT;
 }
 
 static int close(struct xenbus_transaction xbt, const struct grant_to_tell *grant)
@@ -95,8 +121,9 @@ static int close(struct xenbus_transaction xbt, const struct grant_to_tell *gran
 	if (rc)
 		return rc;
 	backend_path(path, grant->domid, devid);
-	if (xenbus_scanf(xbt, path, "state", "%d", &state) != 1)
-		return -ENOENT;
+	rc = read_state(xbt, path, &state);
+	if (rc)
+		return rc;
 	if (state != XenbusStateConnected)
 		return 0;
 	return xenbus_printf(xbt, path, "state", "%d", XenbusStateClosing);
@@ -113,8 +140,9 @@ static int write_changes(struct xenbus_transaction xbt, const struct grant_to_te
 	if (rc)
 		return rc;
 	backend_path(path, grant->domid, devid);
-	if (xenbus_scanf(xbt, path, "state", "%d", &state) != 1)
-		return -ENOENT;
+	rc = read_state(xbt, path, &state);
+	if (rc)
+		return rc;
 	decode_changes_text(grant->changes, text);
 	if (grant->changes)
 		rc = xenbus_write(xbt, path, "changes", text);
@@ -213,7 +241,7 @@ void iomemgrant_lost_settle_all(void)
 {
 	if (!iomemgrant_store_ready())
 		return;
-	iomemgrant_grant_each_changed(tell_changes);
 	iomemgrant_grant_each_lost(tell);
 	iomemgrant_grant_each_of_no_use(take_back);
+	iomemgrant_grant_each_changed(tell_changes);
 }
