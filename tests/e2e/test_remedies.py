@@ -13,6 +13,8 @@ from product import Granter, wait_until
 
 SYSFS = "/sys/bus/pci/devices"
 ERST = "0000:00:1b.0"
+# Buses of two hot-plug slots.  Linux is told to align BARs behind the second one.
+PACKED, ALIGNED = "0000:02", "0000:03"
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +25,12 @@ def remedied(tested):
         "-device", "pcie-root-port,id=functions,addr=15.0,chassis=7", "-device", "nvme-subsys,id=subsystem",
         "-device", "nvme,serial=pf,subsys=subsystem,sriov_max_vfs=2,max_ioqpairs=8,msix_qsize=9,"
         "sriov_vq_flexible=4,sriov_vi_flexible=2,bus=functions",
+        "-device", "pcie-root-port,id=packed,addr=16.0,chassis=8",
+        "-device", "pcie-root-port,id=aligned,addr=19.0,chassis=9",
     ]
+    options = ";".join(f"12@{bdf}" for bdf in (SMALL, f"{ALIGNED}:00.0", f"{ALIGNED}:00.1"))
     with tested.boot(tested.logs / "remedies", devices=arguments,
-                     dom0_options=f"pci=resource_alignment=12@{SMALL}") as bench:
+                     dom0_options=f"pci=resource_alignment={options}") as bench:
         bench.start_guest("web1", "pv")
         yield bench
         assert bench.alarms == []
@@ -53,6 +58,33 @@ def test_a_bar_moved_by_the_boot_option_decodes_again_with_the_hint(remedied):
     assert hint(remedied, f"{SMALL}/0", "decode-off") == f"setpci -s {SMALL} COMMAND=2:2"
     remedied.dom0(hint(remedied, f"{SMALL}/0", "decode-off")).check()
     assert codes(remedied, f"{SMALL}/0") == []
+
+
+def two_functions(bench, slot, bus):
+    """Plugs a device with two functions, each with a BAR of 256 bytes, into a slot."""
+    bench.qmp("device_add", driver="sdhci-pci", id=f"{slot}1", bus=slot, addr="0.1")
+    bench.qmp("device_add", driver="sdhci-pci", id=f"{slot}0", bus=slot, addr="0.0", multifunction=True)
+    for function in (0, 1):
+        wait_until(lambda: bench.dom0(f"test -e {SYSFS}/{bus}:00.{function}/config").rc == 0, 20)
+    return f"{bus}:00.0/0"
+
+
+def test_small_bars_that_hot_plug_packs_into_one_page_are_granted_as_the_hints_say(remedied):
+    region = two_functions(remedied, "packed", PACKED)
+    assert sorted(codes(remedied, region)) == ["decode-off", "shared-page"]
+    remedied.dom0(hint(remedied, region, "decode-off")).check()
+    assert codes(remedied, region) == ["shared-page"]
+    assert f"pci=resource_alignment=12@{PACKED}:00.0" in hint(remedied, region, "shared-page")
+    # The first remedy of that hint needs a boot: the kernel of this dom0 got the option for the other slot.
+    region = two_functions(remedied, "aligned", ALIGNED)
+    assert codes(remedied, region) == ["decode-off"]
+    remedied.dom0(hint(remedied, region, "decode-off")).check()
+    assert codes(remedied, region) == []
+    granter = Granter(remedied)
+    granter.run(f"grant web1 {region} --no-wait").check()
+    # The second one needs none.
+    granter.run(f"grant web1 {PACKED}:00.0/0 --allow=shared-page --no-wait").check()
+    granter.run("revoke --all").check()
 
 
 @pytest.mark.parametrize("holder", ["none", "pciback"])

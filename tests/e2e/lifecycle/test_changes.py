@@ -175,3 +175,18 @@ def test_a_guest_is_told_once_and_when_xenstored_answers(bench, guest, granter):
         wait_until("the guest maps again", lambda: [g["changes"] for g in agent.list()] == [["bus-master"]], 20)
     wait_until("the guest is told of the end", lambda: told() == [], 10)
     granter.revoke(grant)
+
+
+def test_a_device_that_changes_all_the_time_costs_one_transaction_a_look(bench, pv, granter):
+    bench.dom0(f"echo 1 > {SYSFS}/{REMOVED}/enable").check()
+    grant = granter.grant(pv, f"{REMOVED}/0@0+4K")
+    state = f"/local/domain/0/backend/iomem/{pv.domid}/{grant['devid']}/state"
+    bit = f"setpci -s {REMOVED} COMMAND"
+    bench.dom0(f"touch /run/flap; (while [ -e /run/flap ]; do {bit}=4:4; {bit}=0:4; done) >/dev/null 2>&1 &").check()
+    try:
+        # The module looks once a second.
+        told = bench.dom0(f"timeout 8 xenstore-watch -n 99 {state}").out.splitlines()[1:]
+    finally:
+        bench.dom0(f"rm /run/flap; usleep 500000; {bit}=0:4").check()
+    assert 1 <= len(told) <= 9, told
+    granter.revoke(grant)
