@@ -7,6 +7,8 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "lib/text/enum_names.h"
+
 namespace iomemgrant
 {
 
@@ -15,19 +17,16 @@ namespace
 
 using Verdict = Check::Verdict;
 
+constexpr EnumName<Verdict> verdict_names[] = {
+	{Verdict::ok, "ok"},
+	{Verdict::note, "note"},
+	{Verdict::problem, "problem"},
+	{Verdict::unchecked, "unchecked"},
+};
+
 std::string_view to_string(Verdict verdict)
 {
-	switch (verdict) {
-	case Verdict::ok:
-		return "ok";
-	case Verdict::note:
-		return "note";
-	case Verdict::problem:
-		return "problem";
-	case Verdict::unchecked:
-		break;
-	}
-	return "unchecked";
+	return name_in(verdict_names, verdict);
 }
 
 bool is_good(const Check& check)
@@ -94,7 +93,7 @@ void Checkup::look(std::string_view name, const std::vector<std::string_view>& s
 		const auto found = std::ranges::find(checks_, below, &Check::name);
 		if (found == checks_.end() || is_good(*found))
 			continue;
-		// Be the problem several layers below.
+		// The problem may be several layers below.
 		const auto behind = found->behind.empty() ? found->name : found->behind;
 		add({std::string(name), Verdict::unchecked,
 			fmt::format("not checked, because of {}", behind), "", "", behind});

@@ -103,11 +103,18 @@ static int find_publication(struct xenbus_transaction xbt, const struct grant_to
 	return rc && iomemgrant_grant_exists(grant->id) ? 0 : -ENOENT;
 }
 
-/* The state in the publication at @path. */
-static int read_state(struct xenbus_transaction xbt, const char *path, int *state)
+/* Finds the backend directory of @grant, of PATH_SIZE bytes at most, and the state in it. */
+static int find_state(struct xenbus_transaction xbt, const struct grant_to_tell *grant,
+		      char *path, int *state)
 {
-	int rc = xenbus_scanf(xbt, path, "state", "%d", state);
+	u64 devid;
+	int rc;
 
+	rc = find_publication(xbt, grant, &devid);
+	if (rc)
+		return rc;
+	backend_path(path, grant->domid, devid);
+	rc = xenbus_scanf(xbt, path, "state", "%d", state);
 	return rc == 1 ? 0 : rc < 0 ? rc : -ENOENT;
 }
 
@@ -115,17 +122,10 @@ static int close(struct xenbus_transaction xbt, const struct grant_to_tell *gran
 {
 	char path[PATH_SIZE];
 	int rc, state;
-	u64 devid;
 
-	rc = find_publication(xbt, grant, &devid);
-	if (rc)
+	rc = find_state(xbt, grant, path, &state);
+	if (rc || state != XenbusStateConnected)
 		return rc;
-	backend_path(path, grant->domid, devid);
-	rc = read_state(xbt, path, &state);
-	if (rc)
-		return rc;
-	if (state != XenbusStateConnected)
-		return 0;
 	return xenbus_printf(xbt, path, "state", "%d", XenbusStateClosing);
 }
 
@@ -134,13 +134,8 @@ static int write_changes(struct xenbus_transaction xbt, const struct grant_to_te
 {
 	char path[PATH_SIZE], text[DECODE_CHANGES_MAX + 1];
 	int rc, state;
-	u64 devid;
 
-	rc = find_publication(xbt, grant, &devid);
-	if (rc)
-		return rc;
-	backend_path(path, grant->domid, devid);
-	rc = read_state(xbt, path, &state);
+	rc = find_state(xbt, grant, path, &state);
 	if (rc)
 		return rc;
 	decode_changes_text(grant->changes, text);

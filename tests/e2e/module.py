@@ -19,7 +19,7 @@ def run_cases(run, command, timeout=180):
 
 @contextlib.contextmanager
 def references(bench, guest, region, allow=0):
-    """A grant nobody publishes: (id, first reference)."""
+    """A grant that is not published: (id, first reference)."""
     made = bench.dom0(f"iomem-ktest grant {guest.domid} {region} {allow}").check().out.split()
     yield int(made[0]), int(made[1])
     ended = bench.dom0(f"iomem-ktest end {made[0]}")
