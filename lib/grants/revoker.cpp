@@ -23,7 +23,7 @@ namespace
 using std::chrono::milliseconds;
 
 // Xen's count may drop without any XenStore event, so no sleep is longer than this.
-constexpr milliseconds longest_nap{250};
+constexpr milliseconds longest_pause{250};
 // While answers for several grants arrive one by one, each look at all of them takes CPU time from
 // the xenstored that brings the answers.
 constexpr milliseconds shortest_nap{20};
@@ -199,7 +199,7 @@ void Descent::await()
 		// withdrawals wait while answers arrive.
 		if (still == waiting)
 			ending_.withdraw_ended(items_);
-		if (still && host_.store.wait(std::min(left, longest_nap)) && still > 1)
+		if (still && host_.store.wait(std::min(left, longest_pause)) && still > 1)
 			std::this_thread::sleep_for(shortest_nap);
 		host_.checkpoint();
 	}
@@ -255,7 +255,7 @@ void Descent::await_death()
 		});
 		if (!any(Stage::asked) || host_.now() >= deadline)
 			return;
-		(void)host_.store.wait(longest_nap, host_.device.fd());
+		(void)host_.store.wait(longest_pause, host_.device.fd());
 		host_.checkpoint();
 	}
 }

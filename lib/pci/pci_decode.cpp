@@ -17,8 +17,8 @@ namespace
 {
 
 // PCI Local Bus Specification 3.0, 6.2.2.
-constexpr off_t command_offset = 4;
-constexpr unsigned char command_memory = 0x02;
+constexpr off_t command_register = 4;
+constexpr unsigned char memory_enable = 0x02;
 
 class ConfigFile
 {
@@ -39,14 +39,14 @@ public:
 	unsigned char command() const
 	{
 		unsigned char low = 0;
-		if (pread(fd_, &low, 1, command_offset) != 1)
+		if (pread(fd_, &low, 1, command_register) != 1)
 			throw Error::from_errno(errno, fmt::format("read {}", path_.string()));
 		return low;
 	}
 	void set_command(unsigned char low) const
 	{
 		// One byte: the bits above it include some that a write clears.
-		if (pwrite(fd_, &low, 1, command_offset) != 1)
+		if (pwrite(fd_, &low, 1, command_register) != 1)
 			throw Error::from_errno(errno, fmt::format("write {}", path_.string()));
 	}
 
@@ -70,8 +70,8 @@ void PciDevices::disable_memory(const Sbdf& sbdf)
 	configs_.erase(sbdf);
 	pages_.reset();
 	const ConfigFile file(root_ / sbdf.str() / "config");
-	file.set_command(file.command() & static_cast<unsigned char>(~command_memory));
-	if (file.command() & command_memory)
+	file.set_command(file.command() & static_cast<unsigned char>(~memory_enable));
+	if (file.command() & memory_enable)
 		throw Error(kind::io_error, fmt::format("{} keeps memory decoding on", sbdf.str()),
 			"setpci can show what its command register takes");
 }
