@@ -18,7 +18,7 @@ from pathlib import Path
 from . import images
 from .channel import Channel
 from .errors import BenchError, HostDied
-from .guest import Guest
+from .guest import SAME_ADDRESSES, Guest
 
 DOM0_PORTS = 4
 GUEST_PORTS = 12
@@ -88,7 +88,7 @@ class Bench:
             file.truncate(ivshmem_size)
         xen_line = ("console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all noreboot "
                     f"dom0_mem=1200M,max:1200M dom0_max_vcpus=1 {xen_options}")
-        dom0_line = f"console=hvc0 loglevel=5 panic=-1 bench.{self.xenstored} {dom0_options}"
+        dom0_line = f"console=hvc0 loglevel=5 panic=-1 {SAME_ADDRESSES} bench.{self.xenstored} {dom0_options}"
         arguments = [
             "qemu-system-x86_64", "-machine", "q35", "-cpu", cpu, "-smp", str(cpus), "-m", memory,
             "-accel", accel, "-display", "none", "-vga", "none", "-nic", "none", "-no-reboot",
