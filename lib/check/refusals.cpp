@@ -123,7 +123,18 @@ Error named_twice(const Candidate& wanted, const Region& other)
 		.with("bdf", wanted.region.sbdf.str());
 }
 
-Error gnttab_full(const Candidate& wanted, const Situation& situation, const DomainInfo& domain)
+Error label_in_use(const DomainInfo& domain, const Label& label, std::optional<GrantId> id)
+{
+	const auto message = fmt::format(
+		"{} already has a grant labelled '{}'", short_name(domain), label.str());
+	if (!id)
+		return {kind::label_in_use, message, "choose another label"};
+	return {kind::label_in_use, fmt::format("{} ({})", message, id->str()),
+		fmt::format("revoke {} or choose another label", id->str())};
+}
+
+Error gnttab_full(const Candidate& wanted, const Situation& situation, std::uint64_t other_refs,
+	const DomainInfo& domain)
 {
 	const auto& table = situation.grant_table;
 	const auto per_frame = refs_per_frame(situation.module.gnttab_version);
@@ -132,7 +143,7 @@ Error gnttab_full(const Candidate& wanted, const Situation& situation, const Dom
 		per_frame;
 	const auto refs = wanted.region.nr_pages();
 	// With a remedy for this region alone the next run would refuse the others.
-	const auto all = refs + situation.other_refs;
+	const auto all = refs + other_refs;
 	const auto frames = table.max_frames + (all + per_frame - 1) / per_frame;
 	const auto maptrack = (all + refs_per_maptrack_frame - 1) / refs_per_maptrack_frame;
 	auto hint = fmt::format("boot Xen with gnttab_max_frames={}", frames);
@@ -189,6 +200,13 @@ Error too_many_refs(const Candidate& wanted, const ModuleInfo& module, std::uint
 			module.nr_refs, module.max_refs),
 		fmt::format("echo {} > /sys/module/xen_iomemgrant/parameters/max_refs",
 			module.nr_refs + needed)};
+}
+
+Error bar_unassigned(const Sbdf& sbdf, unsigned bar, std::string_view why)
+{
+	return Error(kind::bar_unassigned, fmt::format("BAR{} has no address ({})", bar, why),
+		fmt::format("dmesg | grep \"BAR {}\"", bar))
+		.with("bdf", sbdf.str());
 }
 
 Error frame_too_wide(const Candidate& wanted)

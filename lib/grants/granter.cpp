@@ -2,12 +2,11 @@
 #include "lib/grants/granter.h"
 
 #include <algorithm>
-#include <cerrno>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "lib/check/refusals.h"
+#include "lib/check/explain.h"
 #include "lib/grants/grant_record.h"
 #include "lib/grants/pending_grants.h"
 #include "lib/publication/publisher.h"
@@ -43,20 +42,6 @@ Publication publication_of(
 	return publication;
 }
 
-// Another command has used the label since it was looked for, and may not have published it yet.
-Error label_in_use(const std::vector<Grant>& known, const DomainInfo& domain, const Label& label)
-{
-	const auto other = std::find_if(known.begin(), known.end(), [&](const Grant& grant) {
-		return grant.domid == domain.id && grant.label == label;
-	});
-	const auto message = fmt::format(
-		"{} already has a grant labelled '{}'", short_name(domain), label.str());
-	if (other == known.end())
-		return {kind::label_in_use, message, "choose another label"};
-	return {kind::label_in_use, fmt::format("{} ({})", message, other->id.str()),
-		fmt::format("revoke {} or choose another label", other->id.str())};
-}
-
 // @paths are those of the grants of @pending, in their order.
 void note_numbers(PendingGrants& pending, const std::vector<PublicationPath>& paths)
 {
@@ -65,9 +50,9 @@ void note_numbers(PendingGrants& pending, const std::vector<PublicationPath>& pa
 }
 
 // One override that is named helps little when others are missing.
-Error with_all_overrides(const Error& refusal, const Judgement& judgement)
+Error with_all_overrides(const Error& refusal, const GrantCheck& check)
 {
-	const auto needed = judgement.needed();
+	const auto needed = check.needed();
 	if (!needed || needed->names().size() < 2)
 		return refusal;
 	return refusal.hinting(fmt::format("{}; all that would be needed: --allow={}",
@@ -91,25 +76,10 @@ GrantOutcome Granter::grant(const DomainSpec& domain_spec, const std::vector<Reg
 GrantOutcome Granter::attempt(const DomainSpec& domain_spec, const std::vector<RegionSpec>& specs,
 	const GrantOptions& options, GrantRecord& record)
 {
-	const auto judgement = judge_all(host_, domains_, domain_spec, specs, options);
-	record.concerns(judgement.domain);
-	const auto candidates = accepted(judgement, record);
-	if (options.dry_run)
-		return rehearsal(judgement, options, record);
-	std::vector<GrantStatus> existing;
-	for (const auto& verdict : judgement.verdicts) {
-		if (verdict.granted)
-			existing.push_back(*verdict.granted);
-	}
-	auto outcome = make(judgement.domain, candidates, existing, options, record);
-
-	// In the order of the regions.
-	auto made = std::move(outcome.grants);
-	auto next_old = made.begin();
-	auto next_new = next_old + static_cast<std::ptrdiff_t>(existing.size());
-	outcome.grants.clear();
-	for (const auto& verdict : judgement.verdicts)
-		outcome.grants.push_back(std::move(verdict.granted ? *next_old++ : *next_new++));
+	const GrantCheck check(host_, domains_, domain_spec, specs, options);
+	record.concerns(check.domain());
+	accept(check, record);
+	auto outcome = options.dry_run ? rehearsal(check, options) : make(check, options, record);
 	for (auto& status : outcome.grants)
 		relabel(status, options, outcome, record);
 	return outcome;
@@ -148,39 +118,48 @@ void Granter::relabel(GrantStatus& status, const GrantOptions& options, GrantOut
 	outcome.changed = true;
 }
 
-/// Grants @candidates, and waits for them and for @existing.  The outcome has @existing first.
-GrantOutcome Granter::make(const DomainInfo& domain, const std::vector<Candidate>& candidates,
-	const std::vector<GrantStatus>& existing, const GrantOptions& options, GrantRecord& record)
+Grant Granter::make_one(
+	const DomainInfo& domain, const Candidate& candidate, const GrantOptions& options)
 {
+	const auto& region = candidate.region;
+	host_.checkpoint();
+	host_.trace(fmt::format("granting {} BAR{} {:#x}+{:#x} to {}", region.sbdf.str(),
+		region.bar, region.offset, region.length, describe(domain)));
+	auto allow = options.allow;
+	allow.add(host_.policy().overrides(candidate.device));
+	try {
+		return host_.device.grant(
+			{domain.id, region, allow, host_.numbers.highest().value_or(GrantId(0)),
+				options.cache, options.label});
+	} catch (const GrantRefused& refused) {
+		throw explain(refused, {host_, domains_, candidate, domain, options.label});
+	}
+}
+
+// Grants the regions of @check that the domain does not have, and waits for all of them.
+GrantOutcome Granter::make(
+	const GrantCheck& check, const GrantOptions& options, GrantRecord& record)
+{
+	const auto& domain = check.domain();
+	GrantOutcome outcome;
+	outcome.changed = false;
 	PendingGrants pending(host_);
 	std::vector<std::pair<PublicationPath, Publication>> publications;
-	if (!candidates.empty())
-		host_.numbers.prepare();
 	std::vector<Grant> grants;
-	for (const auto& status : existing) {
-		grants.push_back(status.grant);
-		pending.is_at(status.grant.id, status.path(host_.self).id());
-	}
-	for (const auto& candidate : candidates) {
-		host_.checkpoint();
-		host_.trace(fmt::format("granting {} BAR{} {:#x}+{:#x} to {}",
-			candidate.region.sbdf.str(), candidate.region.bar, candidate.region.offset,
-			candidate.region.length, describe(domain)));
-		try {
-			auto allow = options.allow;
-			allow.add(host_.policy().overrides(candidate.device));
-			pending.add(host_.device.grant({domain.id, candidate.region, allow,
-				host_.numbers.highest().value_or(GrantId(0)), options.cache,
-				options.label}));
-		} catch (const Error& error) {
-			if (error.os_error() == EALREADY && options.label)
-				throw label_in_use(host_.device.list(), domain, *options.label);
-			throw explain_refusal(host_, domains_, error, candidate, domain);
+	for (const auto& region : check.regions()) {
+		if (region.granted) {
+			const auto& grant = grants.emplace_back(region.granted->grant);
+			pending.is_at(grant.id, region.granted->path(host_.self).id());
+			outcome.existing.push_back(grant.id);
+			continue;
 		}
-		const auto& made = pending.grants().back();
+		if (!outcome.changed)
+			host_.numbers.prepare();
+		outcome.changed = true;
+		pending.add(make_one(domain, *region.candidate, options));
+		const auto& made = grants.emplace_back(pending.grants().back());
 		record.granted(made);
 		host_.numbers.use(made.id);
-		grants.push_back(made);
 		publications.emplace_back(
 			pending.path(made), publication_of(made, domain, options));
 	}
@@ -190,16 +169,12 @@ GrantOutcome Granter::make(const DomainInfo& domain, const std::vector<Candidate
 		throw Error(kind::no_domain, fmt::format("domain {} is gone", describe(domain)));
 	host_.checkpoint();
 
-	GrantOutcome outcome;
-	outcome.changed = !candidates.empty();
-	for (const auto& status : existing)
-		outcome.existing.push_back(status.grant.id);
-	if (!publications.empty()) {
+	if (outcome.changed) {
 		host_.trace("publishing in XenStore");
 		pending.published();
 	}
 	try {
-		if (!publications.empty())
+		if (outcome.changed)
 			note_numbers(pending, publish(host_.store, publications));
 		if (options.wait) {
 			const auto waited = await_mapped(domain, grants, pending, *options.wait);
@@ -211,59 +186,54 @@ GrantOutcome Granter::make(const DomainInfo& domain, const std::vector<Candidate
 	} catch (const Error& error) {
 		throw taken_back(error, pending.roll_back());
 	}
-	for (const auto& candidate : candidates) {
-		if (options.cache == Cache::write_combining && !candidate.bar().prefetchable)
-			outcome.warnings.push_back(fmt::format(
-				"BAR{} is not prefetchable; write-combining may reorder or merge "
-				"writes to registers",
-				candidate.region.bar));
+	for (const auto& region : check.regions()) {
+		if (region.granted || options.cache != Cache::write_combining ||
+			region.candidate->bar().prefetchable)
+			continue;
+		outcome.warnings.push_back(fmt::format(
+			"BAR{} is not prefetchable; write-combining may reorder or merge writes to "
+			"registers",
+			region.spec.bar));
 	}
 	pending.keep();
 	return outcome;
 }
 
-// Throws the first thing that speaks against a region.
-std::vector<Candidate> Granter::accepted(const Judgement& judgement, GrantRecord& record)
+// Throws the first reason against a region, and records what was overridden.
+void Granter::accept(const GrantCheck& check, GrantRecord& record)
 {
-	std::vector<Candidate> candidates;
-	for (const auto& verdict : judgement.verdicts) {
-		if (const auto* refusal = verdict.refusal())
-			throw with_all_overrides(*refusal, judgement);
-		if (verdict.granted)
-			continue;
-		for (const auto& finding : verdict.findings) {
+	for (const auto& region : check.regions()) {
+		if (const auto* refusal = region.refusal())
+			throw with_all_overrides(*refusal, check);
+		for (const auto& finding : region.findings) {
 			host_.trace(fmt::format("{} [{}]: overridden", finding.error.what(),
 				finding.error.kind().slug));
-			record.overridden(verdict.candidate->region, finding.error);
+			record.overridden(region.candidate->region, finding.error);
 		}
-		candidates.push_back(*verdict.candidate);
 	}
-	return candidates;
 }
 
-GrantOutcome Granter::rehearsal(
-	const Judgement& judgement, const GrantOptions& options, GrantRecord& record)
+GrantOutcome Granter::rehearsal(const GrantCheck& check, const GrantOptions& options)
 {
 	GrantOutcome outcome;
 	outcome.changed = false;
-	for (const auto& verdict : judgement.verdicts) {
-		if (verdict.granted) {
-			outcome.existing.push_back(verdict.granted->grant.id);
-			outcome.grants.push_back(*verdict.granted);
-			relabel(outcome.grants.back(), options, outcome, record);
+	for (const auto& region : check.regions()) {
+		if (region.granted) {
+			outcome.existing.push_back(region.granted->grant.id);
+			outcome.grants.push_back(*region.granted);
 			continue;
 		}
-		const auto& candidate = *verdict.candidate;
+		const auto& candidate = *region.candidate;
 		GrantStatus status;
-		status.grant.domid = judgement.domain.id;
-		status.grant.uuid = judgement.domain.uuid;
+		status.grant.domid = check.domain().id;
+		status.grant.uuid = check.domain().uuid;
 		status.grant.region = candidate.region;
 		status.grant.address = candidate.address();
 		status.grant.device_id = candidate.device.id;
 		status.device_present = true;
 		status.in_kernel = true;
 		status.published = true;
-		status.domain = judgement.domain;
+		status.domain = check.domain();
 		status.domain_alive = true;
 		status.cache = options.cache;
 		status.label = options.label;

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "lib/check/verdict.h"
+#include "lib/check/grant_check.h"
 #include "lib/host/host.h"
 #include "lib/inventory/grant_status.h"
 #include "lib/values/region.h"
@@ -54,15 +54,15 @@ public:
 private:
 	GrantOutcome attempt(const DomainSpec& domain, const std::vector<RegionSpec>& specs,
 		const GrantOptions& options, GrantRecord& record);
-	std::vector<Candidate> accepted(const Judgement& judgement, GrantRecord& record);
+	void accept(const GrantCheck& check, GrantRecord& record);
 	void relabel(GrantStatus& status, const GrantOptions& options, GrantOutcome& outcome,
 		GrantRecord& record);
 	void restore_label(const Grant& grant);
-	GrantOutcome rehearsal(
-		const Judgement& judgement, const GrantOptions& options, GrantRecord& record);
-	GrantOutcome make(const DomainInfo& domain, const std::vector<Candidate>& candidates,
-		const std::vector<GrantStatus>& existing, const GrantOptions& options,
-		GrantRecord& record);
+	GrantOutcome rehearsal(const GrantCheck& check, const GrantOptions& options);
+	Grant make_one(
+		const DomainInfo& domain, const Candidate& candidate, const GrantOptions& options);
+	GrantOutcome make(
+		const GrantCheck& check, const GrantOptions& options, GrantRecord& record);
 	std::vector<GrantStatus> require_in_force(
 		const DomainInfo& domain, const std::vector<Grant>& grants);
 	std::chrono::milliseconds await_mapped(const DomainInfo& domain,

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "lib/values/error.h"
 #include "lib/values/grant.h"
 
 namespace iomemgrant
@@ -34,6 +35,38 @@ struct ModuleInfo {
 	std::uint32_t headroom = 8;
 };
 
+/// The module has refused a GRANT call; explain() has the sentence.
+class GrantRefused : public Error
+{
+public:
+	enum class Reason {
+		granted_already, ///< a page of it is
+		busy_bar,        ///< another driver or guest has it
+		dma_capable,     ///< bus mastering is on
+		decode_off,      ///< memory decoding is off
+		shared_page,     ///< a page holds something else, too
+		permission,      ///< pages of MSI-X, lockdown, or a user without CAP_SYS_RAWIO
+		cache_conflict,  ///< a page is granted with another memory type
+		frame_too_wide,  ///< for this version of the grant table
+		not_mmio,
+		too_many_pages, ///< for one grant
+		too_many_refs,  ///< for all grants
+		gnttab_full,
+		no_domain,
+		no_device,
+		bar_unassigned,
+		no_hv_support,
+		label_taken, ///< another grant of the domain has the label
+	};
+
+	GrantRefused(Reason reason, const Error& error) : Error(error), reason_(reason) {}
+
+	Reason reason() const { return reason_; }
+
+private:
+	Reason reason_;
+};
+
 /// The granting half of /dev/xen/iomemgrant.  It alone knows what is granted.
 class GrantDevice
 {
@@ -43,8 +76,8 @@ public:
 	virtual ~GrantDevice() = default;
 
 	virtual ModuleInfo info() = 0;
-	/// Grants pages that outlive this process.  On failure nothing is granted and the Error
-	/// carries the errno of xen/iomemgrant.h, EALREADY for a label in use.
+	/// Grants pages that outlive this process.  On failure nothing is granted.  Throws
+	/// GrantRefused, or Error io-error where the module could not decide.
 	virtual Grant grant(const GrantRequest& request) = 0;
 	/// Ends a grant, or asks the kernel to end it as soon as no domain maps it any more. Throws
 	/// Error no-grant when there is none.

@@ -59,6 +59,12 @@ std::optional<DomainInfo> Domains::find(Domid id)
 	return domain;
 }
 
+std::string Domains::short_name_of(Domid id)
+{
+	const auto domain = find(id);
+	return domain ? short_name(*domain) : fmt::format("d{}", id.value());
+}
+
 const std::vector<DomainInfo>& Domains::all()
 {
 	if (!all_) {

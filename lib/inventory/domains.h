@@ -20,6 +20,8 @@ public:
 
 	/// The domain, with its name if it has one.
 	std::optional<DomainInfo> find(Domid id);
+	/// The domain as messages name it; "d5" when there is none.
+	std::string short_name_of(Domid id);
 	/// The domain the user means.  Throws Error no-domain, with names that come close, or
 	/// ambiguous-domain.
 	DomainInfo resolve(const DomainSpec& spec);

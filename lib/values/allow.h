@@ -3,6 +3,7 @@
 #define IOMEMGRANT_ALLOW_H
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,8 @@ enum class AllowClass {
 };
 
 std::string_view to_string(AllowClass allow);
+/// The class that lifts refusals of this kind.  Absent when none does.
+std::optional<AllowClass> override_of(ErrorKind refusal);
 
 /// A set of overrides.
 class AllowSet
@@ -42,8 +45,6 @@ public:
 	void add(AllowClass allow) { bits_ |= bit(allow); }
 	void add(const AllowSet& other) { bits_ |= other.bits_; }
 	bool has(AllowClass allow) const { return bits_ & bit(allow); }
-	/// Whether a refusal of this kind is lifted.
-	bool lifts(ErrorKind refusal) const;
 	bool empty() const { return !bits_; }
 	std::vector<std::string> names() const;
 

@@ -21,11 +21,9 @@ Error Error::from_errno(int errnum, const std::string& what)
 	// EPERM and EACCES of a file or hypercall have one remedy; everything else is unexpected
 	// here and gets its meaning, if it has one, from the layer that knows what was asked for.
 	const bool permission = errnum == EPERM || errnum == EACCES;
-	Error error(permission ? kind::permission : kind::io_error,
+	return Error(permission ? kind::permission : kind::io_error,
 		fmt::format("{}: {}", what, std::generic_category().message(errnum)),
 		permission ? "run as root in the control domain" : "");
-	error.os_error_ = errnum;
-	return error;
 }
 
 Error& Error::with(std::string name, std::string value)

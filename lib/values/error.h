@@ -131,15 +131,12 @@ public:
 	ErrorKind kind() const { return kind_; }
 	const std::string& hint() const { return hint_; }
 	const Details& details() const { return details_; }
-	/// errno of the failed call, or 0.
-	int os_error() const { return os_error_; }
 	bool changed() const { return changed_; }
 
 private:
 	ErrorKind kind_;
 	std::string hint_;
 	Details details_;
-	int os_error_ = 0;
 	bool changed_ = false;
 };
 

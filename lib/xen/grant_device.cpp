@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The granting half of /dev/xen/iomemgrant.  Contract of ioctl(): -1 with errno, whose meanings
-// are in xen/iomemgrant.h and become words in the refusal code above.
+// are in xen/iomemgrant.h.
 #include "lib/host/real.h"
 
 #include <algorithm>
@@ -56,6 +56,44 @@ AllowSet decode_allow(std::uint32_t bits, std::uint32_t flags)
 	if (flags & IOMEMGRANT_SHARE)
 		allow.add(AllowClass::overlap);
 	return allow;
+}
+
+struct Refusal {
+	int errnum;
+	GrantRefused::Reason reason;
+};
+
+constexpr Refusal refusals[] = {
+	{EEXIST, GrantRefused::Reason::granted_already},
+	{EBUSY, GrantRefused::Reason::busy_bar},
+	{EACCES, GrantRefused::Reason::dma_capable},
+	{EHOSTDOWN, GrantRefused::Reason::decode_off},
+	{EPERM, GrantRefused::Reason::permission},
+	{EMEDIUMTYPE, GrantRefused::Reason::cache_conflict},
+	{ENOTUNIQ, GrantRefused::Reason::shared_page},
+	{EOVERFLOW, GrantRefused::Reason::frame_too_wide},
+	{EADDRNOTAVAIL, GrantRefused::Reason::not_mmio},
+	{EFBIG, GrantRefused::Reason::too_many_pages},
+	{EDQUOT, GrantRefused::Reason::too_many_refs},
+	{ENOSPC, GrantRefused::Reason::gnttab_full},
+	{ESRCH, GrantRefused::Reason::no_domain},
+	{ENODEV, GrantRefused::Reason::no_device},
+	{ENXIO, GrantRefused::Reason::bar_unassigned},
+	{EOPNOTSUPP, GrantRefused::Reason::no_hv_support},
+	{EALREADY, GrantRefused::Reason::label_taken},
+};
+
+[[noreturn]] void refuse_grant(int errnum, const GrantRequest& request)
+{
+	const auto& region = request.region;
+	const auto error = Error::from_errno(errnum,
+		fmt::format("grant {:#x}+{:#x} of {} BAR{} to domain {}", region.offset,
+			region.length, region.sbdf.str(), region.bar, request.domid.value()));
+	for (const auto& refusal : refusals) {
+		if (refusal.errnum == errnum)
+			throw GrantRefused(refusal.reason, error);
+	}
+	throw Error(error);
 }
 
 Grant::State decode_state(std::uint32_t state)
@@ -185,7 +223,7 @@ public:
 			grant.flags |= IOMEMGRANT_SHARE;
 		// No larger one passes the checks of the library.
 		if (region.sbdf.segment > std::numeric_limits<__u16>::max())
-			throw Error::from_errno(ENODEV, "grant in a segment above 0xffff");
+			refuse_grant(ENODEV, request);
 		grant.segment = static_cast<__u16>(region.sbdf.segment);
 		grant.bus = region.sbdf.bus;
 		grant.devfn = region.sbdf.devfn();
@@ -198,10 +236,8 @@ public:
 		grant.cache = request.cache == Cache::write_combining ? IOMEMGRANT_CACHE_WC
 								      : IOMEMGRANT_CACHE_UC;
 		encode_label(request.label, grant.label);
-		call(IOMEMGRANT_IOC_GRANT, &grant,
-			fmt::format("grant {:#x}+{:#x} of {} BAR{} to domain {}", region.offset,
-				region.length, region.sbdf.str(), region.bar,
-				request.domid.value()));
+		if (ioctl(fd_.get(), IOMEMGRANT_IOC_GRANT, &grant) < 0)
+			refuse_grant(errno, request);
 
 		Grant made;
 		made.id = GrantId(grant.id);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <gtest/gtest.h>
 
-#include <cerrno>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -50,13 +49,13 @@ protected:
 		return device.grant({world->guest(), pages(first, count), {}});
 	}
 
-	int refusal(std::uint64_t first, std::uint64_t count)
+	std::optional<GrantRefused::Reason> refusal(std::uint64_t first, std::uint64_t count)
 	{
 		try {
 			(void)grant(first, count);
-			return 0;
-		} catch (const Error& error) {
-			return error.os_error();
+			return std::nullopt;
+		} catch (const GrantRefused& refused) {
+			return refused.reason();
 		}
 	}
 };
@@ -152,8 +151,8 @@ TEST_F(GrantDeviceContract, a_label_names_one_grant_of_a_domain)
 	try {
 		(void)labelled(1, "one");
 		FAIL() << "granted twice";
-	} catch (const Error& error) {
-		EXPECT_EQ(error.os_error(), EALREADY);
+	} catch (const GrantRefused& refused) {
+		EXPECT_EQ(refused.reason(), GrantRefused::Reason::label_taken);
 	}
 	const auto second = labelled(1, "two");
 	try {
@@ -181,10 +180,10 @@ TEST_F(GrantDeviceContract, a_grant_that_is_not_there_takes_no_label)
 TEST_F(GrantDeviceContract, a_page_is_granted_once)
 {
 	(void)grant(4, 4);
-	EXPECT_EQ(refusal(4, 4), EEXIST);
-	EXPECT_EQ(refusal(7, 1), EEXIST);
-	EXPECT_EQ(refusal(0, 5), EEXIST);
-	EXPECT_EQ(refusal(8, 1), 0);
+	EXPECT_EQ(refusal(4, 4), GrantRefused::Reason::granted_already);
+	EXPECT_EQ(refusal(7, 1), GrantRefused::Reason::granted_already);
+	EXPECT_EQ(refusal(0, 5), GrantRefused::Reason::granted_already);
+	EXPECT_EQ(refusal(8, 1), std::nullopt);
 	EXPECT_EQ(device.list().size(), 2U);
 }
 

@@ -3,7 +3,6 @@
 #define FAKE_GRANT_DEVICE_H
 
 #include <algorithm>
-#include <cerrno>
 #include <functional>
 #include <optional>
 #include <vector>
@@ -31,13 +30,14 @@ public:
 		.headroom = 8};
 	std::vector<Grant> grants;
 	Uuid uuid;
-	/// errno of the grant call that fails, counted from 1.
-	std::optional<std::pair<int, int>> fail_grant;
+	/// The grant call that fails, counted from 1, and why.
+	std::optional<std::pair<int, GrantRefused::Reason>> fail_grant;
 	/// Told each call before it is done; throws what the call shall fail with.
 	std::function<void(const std::string& call)> interfere = [](const std::string&) {};
 
-	/// What the kernel has against a request, as an errno; 0: nothing.
-	std::function<int(const GrantRequest&)> refuse = [](const GrantRequest&) { return 0; };
+	/// The kernel's own reason against a request, if it has one.
+	std::function<std::optional<GrantRefused::Reason>(const GrantRequest&)> refuse =
+		[](const GrantRequest&) { return std::nullopt; };
 
 	/// Machine address of a region's first byte.
 	std::function<std::uint64_t(const Region&)> locate = [](const Region&) { return 0; };
@@ -57,19 +57,19 @@ public:
 		interfere("grant");
 		calls_++;
 		if (fail_grant && fail_grant->first == calls_)
-			throw Error::from_errno(fail_grant->second, "grant");
-		if (const int errnum = refuse(request))
-			throw Error::from_errno(errnum, "grant");
+			refused(fail_grant->second);
+		if (const auto reason = refuse(request))
+			refused(*reason);
 		for (const auto& grant : grants) {
 			const bool shared = request.allow.has(AllowClass::overlap) &&
 					    grant.domid != request.domid;
 			if (grant.region.overlaps(request.region) && !shared)
-				throw Error::from_errno(EEXIST, "grant");
+				refused(GrantRefused::Reason::granted_already);
 			if (grant.region.overlaps(request.region) && grant.cache != request.cache)
-				throw Error::from_errno(EMEDIUMTYPE, "grant");
+				refused(GrantRefused::Reason::cache_conflict);
 		}
 		if (label_taken(request.label, request.domid, uuid, std::nullopt))
-			throw Error::from_errno(EALREADY, "grant");
+			refused(GrantRefused::Reason::label_taken);
 		next_id_ = std::max(next_id_, request.min_id.value() + 1);
 		Grant made;
 		made.allow = request.allow;
@@ -124,6 +124,11 @@ public:
 	int fd() const override { return -1; }
 
 private:
+	[[noreturn]] static void refused(GrantRefused::Reason reason)
+	{
+		throw GrantRefused(reason, Error(kind::io_error, "grant: refused"));
+	}
+
 	bool label_taken(const std::optional<Label>& label, Domid domid, const Uuid& owner,
 		std::optional<GrantId> except) const
 	{

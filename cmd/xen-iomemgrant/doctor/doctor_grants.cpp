@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "lib/check/safety.h"
+#include "lib/check/region_check.h"
 #include "lib/inventory/grant_status.h"
 #include "lib/values/error.h"
 
@@ -48,13 +48,14 @@ std::vector<Changed> find_changed(const std::vector<Grant>& grants)
 // The way back to decoding that a refusal of the same device would name.
 std::string how_to_decode(const PciDevices& devices, const Region& region)
 {
-	try {
-		for (const auto& hazard : hazards(devices, region)) {
-			if (hazard.error.kind() == kind::decode_off)
-				return hazard.error.hint();
-		}
-	} catch (const Error&) {
-		// The device has gone since the module looked at it.
+	const Policy policy;
+	const Situation situation;
+	RegionCheck check(devices, policy, situation,
+		{region.sbdf, region.bar, region.offset, region.length});
+	check.run();
+	for (const auto& finding : check.findings) {
+		if (finding.error.kind() == kind::decode_off)
+			return finding.error.hint();
 	}
 	return "";
 }

@@ -51,14 +51,14 @@ std::string detail(const Error& error, std::string_view name)
 	return {};
 }
 
-PageRun run_of(const Hazard& hazard)
+PageRun run_of(const Finding& finding)
 {
-	return {hazard.first_page, hazard.nr_pages};
+	return {finding.first_page, finding.nr_pages};
 }
 
 // A few words on the pages that @alike are about, which are of one kind; the whole sentence is for
 // `check`.
-std::string note(const std::vector<const Hazard*>& alike)
+std::string note(const std::vector<const Finding*>& alike)
 {
 	const auto& error = alike.front()->error;
 	const auto run = run_of(*alike.front());
@@ -69,9 +69,9 @@ std::string note(const std::vector<const Hazard*>& alike)
 	if (error.kind() != kind::shared_page)
 		return fmt::format("{}: {}", run.str(), error.what());
 	std::vector<std::string> others;
-	for (const auto* hazard : alike)
-		others.push_back(fmt::format("{} {}", detail(hazard->error, "other_bdf"),
-			detail(hazard->error, "other_bar")));
+	for (const auto* finding : alike)
+		others.push_back(fmt::format("{} {}", detail(finding->error, "other_bdf"),
+			detail(finding->error, "other_bar")));
 	return fmt::format(
 		"{} {} shared with {}", run.str(), one ? "is" : "are", fmt::join(others, " and "));
 }
@@ -93,31 +93,28 @@ Grantable Grantable::of(const PciDevices& devices, const PciBar& bar, Sbdf sbdf,
 {
 	Grantable found;
 	const auto nr_pages = bar.nr_pages();
-	const Region whole{sbdf, bar.index, 0, nr_pages * page_size};
-	found.hazards = obstacles(devices, policy, surroundings.situation, whole);
-	const auto overrides = policy.overrides(devices.read(sbdf));
+	RegionCheck check(
+		devices, policy, surroundings.situation, {sbdf, bar.index, 0, std::nullopt});
+	check.run();
 	std::vector<PageRun> taken;
-	AllowSet needs, lifted;
-	for (const auto& hazard : found.hazards) {
-		if (hazard.lifted_by(overrides))
-			lifted.add(AllowSet::parse(hazard.error.kind().slug));
-		else if (!hazard.whole_bar())
-			taken.push_back(run_of(hazard));
-		else if (hazard.liftable())
-			needs.add(AllowSet::parse(hazard.error.kind().slug));
+	for (const auto& finding : check.findings) {
+		if (finding.lifted)
+			found.policy_allows.add(*override_of(finding.error.kind()));
+		else if (!finding.whole_bar())
+			taken.push_back(run_of(finding));
+		else if (finding.override_class)
+			found.needs.add(*finding.override_class);
 		else
 			taken.push_back({0, nr_pages});
 	}
-	found.needs = needs.names();
-	found.policy_allows = lifted.names();
-	const Candidate candidate{devices.read(sbdf), whole};
 	for (const auto& grant : surroundings.situation.grants) {
-		if (!bar.usable() || !candidate.meets(grant))
+		if (!check.candidate || !check.candidate->meets(grant))
 			continue;
-		const auto run = common_pages(candidate, grant);
+		const auto run = common_pages(*check.candidate, grant);
 		found.grants.push_back({grant.id, run});
 		taken.push_back(run);
 	}
+	found.findings = std::move(check.findings);
 	found.pages = complement(std::move(taken), nr_pages);
 	std::uint64_t largest = 0;
 	for (const auto& run : found.pages)
@@ -127,28 +124,20 @@ Grantable Grantable::of(const PciDevices& devices, const PciBar& bar, Sbdf sbdf,
 	return found;
 }
 
-bool Grantable::lifted_by_policy(const Hazard& hazard) const
-{
-	return !hazard.final && std::find(policy_allows.begin(), policy_allows.end(),
-					hazard.error.kind().slug) != policy_allows.end();
-}
-
 // " (needs --allow=shared-page,dma-capable)": all that a grant of @run has to name.
 std::string Grantable::overrides_of(const PageRun& run) const
 {
-	AllowSet allow;
-	for (const auto& name : needs)
-		allow.add(AllowSet::parse(name));
-	for (const auto& hazard : hazards) {
-		const auto other = run_of(hazard);
+	auto allow = needs;
+	for (const auto& finding : findings) {
+		const auto other = run_of(finding);
 		const bool meets =
-			hazard.whole_bar() || (other.first < run.first + run.count &&
-						      run.first < other.first + other.count);
-		if (!meets || lifted_by_policy(hazard))
+			finding.whole_bar() || (other.first < run.first + run.count &&
+						       run.first < other.first + other.count);
+		if (!meets || finding.lifted)
 			continue;
-		if (!hazard.liftable())
+		if (finding.final())
 			return {};
-		allow.add(AllowSet::parse(hazard.error.kind().slug));
+		allow.add(*finding.override_class);
 	}
 	if (allow.empty())
 		return {};
@@ -158,21 +147,21 @@ std::string Grantable::overrides_of(const PageRun& run) const
 // One for each kind of finding and run of pages.
 std::vector<std::string> Grantable::page_notes() const
 {
-	std::vector<std::vector<const Hazard*>> groups;
-	for (const auto& hazard : hazards) {
-		if (hazard.whole_bar())
+	std::vector<std::vector<const Finding*>> groups;
+	for (const auto& finding : findings) {
+		if (finding.whole_bar())
 			continue;
 		const auto same =
 			std::find_if(groups.begin(), groups.end(), [&](const auto& group) {
 				const auto& first = *group.front();
 				return first.error.kind() == kind::shared_page &&
-				       hazard.error.kind() == kind::shared_page &&
-				       run_of(first) == run_of(hazard);
+				       finding.error.kind() == kind::shared_page &&
+				       run_of(first) == run_of(finding);
 			});
 		if (same == groups.end())
-			groups.push_back({&hazard});
+			groups.push_back({&finding});
 		else
-			same->push_back(&hazard);
+			same->push_back(&finding);
 	}
 	std::vector<std::string> notes;
 	for (const auto& group : groups)
@@ -183,7 +172,7 @@ std::vector<std::string> Grantable::page_notes() const
 std::string Grantable::describe(std::uint64_t nr_pages) const
 {
 	std::vector<std::string> parts;
-	const auto overrides = fmt::format("--allow={}", fmt::join(needs, ","));
+	const auto overrides = fmt::format("--allow={}", fmt::join(needs.names(), ","));
 	if (at_most == 0U)
 		parts.push_back("no: no room for another grant (see limits)");
 	else if (pages == std::vector<PageRun>{{0, nr_pages}}) {
@@ -199,14 +188,15 @@ std::string Grantable::describe(std::uint64_t nr_pages) const
 	if (at_most.value_or(0))
 		parts.back() +=
 			fmt::format(", {} in one grant", format_byte_size(*at_most * page_size));
-	for (const auto& hazard : hazards) {
-		if (hazard.whole_bar() && !hazard.liftable())
-			parts.push_back(fmt::format("no: {}", hazard.error.what()));
+	for (const auto& finding : findings) {
+		if (finding.whole_bar() && finding.final())
+			parts.push_back(fmt::format("no: {}", finding.error.what()));
 	}
 	for (auto& note : page_notes())
 		parts.push_back(std::move(note));
 	if (!policy_allows.empty() && !pages.empty())
-		parts.push_back(fmt::format("policy overrides {}", fmt::join(policy_allows, ", ")));
+		parts.push_back(
+			fmt::format("policy overrides {}", fmt::join(policy_allows.names(), ", ")));
 	for (const auto& [id, run] : grants)
 		parts.push_back(fmt::format(
 			"{} {} granted ({})", run.str(), run.count == 1 ? "is" : "are", id.str()));
@@ -215,16 +205,16 @@ std::string Grantable::describe(std::uint64_t nr_pages) const
 
 Json Grantable::json() const
 {
-	Json answer = {{"pages", Json::array()}, {"needs", needs}, {"policy_allows", policy_allows},
-		{"obstacles", Json::array()},
+	Json answer = {{"pages", Json::array()}, {"needs", needs.names()},
+		{"policy_allows", policy_allows.names()}, {"obstacles", Json::array()},
 		{"max_pages", at_most ? Json(*at_most) : Json(nullptr)}, {"grants", Json::array()}};
 	for (const auto& run : pages)
 		answer["pages"].push_back({{"first", run.first}, {"count", run.count}});
-	for (const auto& hazard : hazards) {
-		auto obstacle = Output::describe(hazard.error);
-		const bool whole = hazard.whole_bar();
-		obstacle["first_page"] = whole ? Json(nullptr) : Json(hazard.first_page);
-		obstacle["pages"] = whole ? Json(nullptr) : Json(hazard.nr_pages);
+	for (const auto& finding : findings) {
+		auto obstacle = Output::describe(finding.error);
+		const bool whole = finding.whole_bar();
+		obstacle["first_page"] = whole ? Json(nullptr) : Json(finding.first_page);
+		obstacle["pages"] = whole ? Json(nullptr) : Json(finding.nr_pages);
 		answer["obstacles"].push_back(std::move(obstacle));
 	}
 	for (const auto& granted : grants)

@@ -9,7 +9,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "cmd/cli/output.h"
-#include "lib/check/preflight.h"
+#include "lib/check/region_check.h"
 #include "lib/policy/policy.h"
 #include "lib/values/grant.h"
 
@@ -42,8 +42,8 @@ struct Grantable {
 	/// Pages against which nothing speaks but what `needs` lifts.
 	std::vector<PageRun> pages;
 	/// Classes that --allow must name for any page of this BAR.
-	std::vector<std::string> needs;
-	std::vector<Hazard> hazards;
+	AllowSet needs;
+	std::vector<Finding> findings;
 	struct Granted {
 		GrantId id{0};
 		PageRun run;
@@ -51,7 +51,7 @@ struct Grantable {
 	std::vector<Granted> grants;
 
 	/// Classes that this machine's policy has overridden, and that would be in `needs`.
-	std::vector<std::string> policy_allows;
+	AllowSet policy_allows;
 
 	/// Pages that fit into one grant, if fewer than the largest run of `pages`.
 	std::optional<std::uint64_t> at_most;
@@ -66,7 +66,6 @@ struct Grantable {
 private:
 	std::vector<std::string> page_notes() const;
 	std::string overrides_of(const PageRun& run) const;
-	bool lifted_by_policy(const Hazard& hazard) const;
 };
 
 } // namespace iomemgrant

@@ -7,7 +7,7 @@
 
 #include "cmd/xen-iomemgrant/commands.h"
 #include "cmd/xen-iomemgrant/options/grant_arguments.h"
-#include "lib/check/verdict.h"
+#include "lib/check/grant_check.h"
 
 namespace iomemgrant
 {
@@ -16,35 +16,29 @@ namespace
 {
 
 // The status grant would end with: that of the first thing it would stumble over.
-int exit_of(const std::vector<Verdict>& verdicts)
+int exit_of(const GrantCheck& check)
 {
-	for (const auto& verdict : verdicts) {
-		if (const auto* refusal = verdict.refusal())
+	for (const auto& region : check.regions()) {
+		if (const auto* refusal = region.refusal())
 			return refusal->kind().exit;
 	}
 	return 0;
 }
 
-std::optional<std::vector<std::string>> needed_names(const Judgement& judgement)
+Json region_json(const RegionCheck& check)
 {
-	const auto needed = judgement.needed();
-	return needed ? std::optional(needed->names()) : std::nullopt;
-}
-
-Json verdict_json(const Verdict& verdict)
-{
-	Json answer = {{"region", verdict.spec.str()}, {"ok", !verdict.refusal()},
-		{"bdf", verdict.spec.sbdf.str()}, {"bar", verdict.spec.bar},
-		{"offset", verdict.spec.offset}, {"length", nullptr}, {"pages", nullptr},
+	Json answer = {{"region", check.spec.str()}, {"ok", !check.refusal()},
+		{"bdf", check.spec.sbdf.str()}, {"bar", check.spec.bar},
+		{"offset", check.spec.offset}, {"length", nullptr}, {"pages", nullptr},
 		{"phys", nullptr}, {"granted", nullptr}, {"findings", Json::array()}};
-	if (verdict.candidate) {
-		answer["length"] = verdict.candidate->region.length;
-		answer["pages"] = verdict.candidate->region.nr_pages();
-		answer["phys"] = fmt::format("{:#x}", verdict.candidate->address());
+	if (check.candidate) {
+		answer["length"] = check.candidate->region.length;
+		answer["pages"] = check.candidate->region.nr_pages();
+		answer["phys"] = fmt::format("{:#x}", check.candidate->address());
 	}
-	if (verdict.granted)
-		answer["granted"] = verdict.granted->grant.id.value();
-	for (const auto& finding : verdict.findings) {
+	if (check.granted)
+		answer["granted"] = check.granted->grant.id.value();
+	for (const auto& finding : check.findings) {
 		auto described = Output::describe(finding.error);
 		described["lifted"] = finding.lifted;
 		answer["findings"].push_back(std::move(described));
@@ -52,15 +46,15 @@ Json verdict_json(const Verdict& verdict)
 	return answer;
 }
 
-void print_verdict(const Verdict& verdict, Output& output)
+void print_region(const RegionCheck& check, Output& output)
 {
-	const auto good = verdict.granted ? fmt::format("granted already ({})",
-						    verdict.granted->grant.id.str())
-					  : std::string("can be granted");
-	output.line(fmt::format("{}: {}", verdict.spec.str(),
-		verdict.refusal() ? output.paint(Colour::bad, "refused")
-				  : output.paint(Colour::good, good)));
-	for (const auto& finding : verdict.findings) {
+	const auto good =
+		check.granted ? fmt::format("granted already ({})", check.granted->grant.id.str())
+			      : std::string("can be granted");
+	output.line(fmt::format("{}: {}", check.spec.str(),
+		check.refusal() ? output.paint(Colour::bad, "refused")
+				: output.paint(Colour::good, good)));
+	for (const auto& finding : check.findings) {
 		const auto& error = finding.error;
 		output.line(fmt::format("  {}: {} [{}]", finding.lifted ? "allowed" : "error",
 			error.what(), error.kind().slug));
@@ -73,23 +67,23 @@ int run_check(const GrantArguments& arguments, Machine& machine, Output& output)
 {
 	auto& host = machine.host();
 	Domains domains(host);
-	const auto judgement =
-		judge_all(host, domains, arguments.domain, arguments.regions, arguments.options);
-	const auto status = exit_of(judgement.verdicts);
+	const GrantCheck check(
+		host, domains, arguments.domain, arguments.regions, arguments.options);
+	const auto status = exit_of(check);
 	auto document = output.document("check");
 	document["ok"] = status == 0;
 	document["exit"] = status;
 	document["regions"] = Json::array();
-	for (const auto& verdict : judgement.verdicts) {
-		document["regions"].push_back(verdict_json(verdict));
+	for (const auto& region : check.regions()) {
+		document["regions"].push_back(region_json(region));
 		if (!output.quiet())
-			print_verdict(verdict, output);
+			print_region(region, output);
 	}
-	const auto needed = needed_names(judgement);
-	document["needs"] = needed ? Json(*needed) : Json(nullptr);
+	const auto needed = check.needed();
+	document["needs"] = needed ? Json(needed->names()) : Json(nullptr);
 	if (status && needed && !output.quiet())
 		output.line(fmt::format(
-			"all that would be needed: --allow={}", fmt::join(*needed, ",")));
+			"all that would be needed: --allow={}", fmt::join(needed->names(), ",")));
 	output.print(document);
 	return status;
 }

@@ -2,7 +2,6 @@
 // For any devices and any request: what check says is what grant does, and what is granted are the
 // pages that were asked for and nobody else's.
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
 
 #include <fmt/format.h>
@@ -67,7 +66,7 @@ protected:
 		for (const auto& grant : grants)
 			module.nr_refs += static_cast<std::uint32_t>(grant.region.nr_pages());
 		// Nothing of what the kernel refuses was called safe.
-		int kernel = 0;
+		std::optional<GrantRefused::Reason> kernel;
 		machine.grants.refuse = [&](const GrantRequest& request) {
 			return kernel = devices.refuse(request, grants, module);
 		};
@@ -90,9 +89,9 @@ protected:
 		auto& host = machine.host();
 		const auto checked = error_of([&] {
 			Domains domains(host);
-			const auto judgement = judge_all(
-				host, domains, domain, {RegionSpec::parse(region)}, options);
-			if (const auto* refusal = judgement.verdicts.at(0).refusal())
+			const std::vector specs{RegionSpec::parse(region)};
+			const GrantCheck check(host, domains, domain, specs, options);
+			if (const auto* refusal = check.regions().at(0).refusal())
 				throw Error(*refusal);
 			return 0;
 		});
@@ -104,7 +103,7 @@ protected:
 		EXPECT_EQ(checked.exit, granted.exit);
 		// Which may go on with all overrides that would be needed.
 		EXPECT_TRUE(granted.hint.starts_with(checked.hint)) << granted.hint;
-		EXPECT_EQ(kernel, 0) << granted.text;
+		EXPECT_FALSE(kernel) << granted.text;
 		counts[granted.exit]++;
 		if (granted.exit == 0)
 			look_at(devices, machine, region, options.allow, grants.size());
@@ -193,8 +192,7 @@ TEST_F(Property, bars_and_check_say_the_same_of_every_page)
 				const auto found = Grantable::of(
 					host.pci, bar, device.sbdf, surroundings, host.policy());
 				GrantOptions options;
-				for (const auto& name : found.needs)
-					options.allow.add(AllowSet::parse(name));
+				options.allow.add(found.needs);
 				const auto page = dice.below(static_cast<std::uint32_t>(
 					std::min<std::uint64_t>(bar.nr_pages(), 20)));
 				const bool yes = std::any_of(found.pages.begin(), found.pages.end(),
@@ -202,11 +200,11 @@ TEST_F(Property, bars_and_check_say_the_same_of_every_page)
 						return run.first <= page &&
 						       page < run.first + run.count;
 					});
-				const auto judgement =
-					judge_all(host, domains, DomainSpec::parse("id:5"),
-						{{device.sbdf, index, page * page_size, page_size}},
-						options);
-				const auto* refusal = judgement.verdicts.at(0).refusal();
+				const std::vector<RegionSpec> specs{
+					{device.sbdf, index, page * page_size, page_size}};
+				const GrantCheck check(
+					host, domains, DomainSpec::parse("id:5"), specs, options);
+				const auto* refusal = check.regions().at(0).refusal();
 				EXPECT_EQ(yes, !refusal)
 					<< device.sbdf.str() << " BAR" << index << " page " << page
 					<< (refusal ? refusal->what() : "");

@@ -2,7 +2,6 @@
 #include "tests/unit/check/random_devices.h"
 
 #include <algorithm>
-#include <cerrno>
 
 namespace iomemgrant
 {
@@ -154,48 +153,49 @@ bool RandomDevices::touches_other(
 	return false;
 }
 
-int RandomDevices::refuse(const GrantRequest& request, const std::vector<Grant>& grants,
-	const ModuleInfo& module) const
+std::optional<GrantRefused::Reason> RandomDevices::refuse(const GrantRequest& request,
+	const std::vector<Grant>& grants, const ModuleInfo& module) const
 {
+	using Reason = GrantRefused::Reason;
 	const auto& region = request.region;
 	const auto& device = at(region.sbdf);
 	const auto& bar = device.bars[region.bar];
 	const auto allowed = [&](AllowClass name) { return request.allow.has(name); };
 
 	if (region.nr_pages() > module.max_pages)
-		return EFBIG;
+		return Reason::too_many_pages;
 	if (!bar.usable())
-		return ENXIO;
+		return Reason::bar_unassigned;
 	if (region.offset + region.length > bar.end_page() - bar.first_page())
-		return ERANGE;
+		return Reason::bar_unassigned;
 	const auto start = bar.first_page() + region.offset;
 	const auto end = start + region.length;
 	if (module.gnttab_version == 1 && (end - 1) >> 12 > 0xffffffff)
-		return EOVERFLOW;
+		return Reason::frame_too_wide;
 	if (touches_msix(device, region.bar, start, end))
-		return EPERM;
+		return Reason::permission;
 	const bool active = !device.driver.empty() && device.driver != "pciback";
 	if (active && !allowed(AllowClass::driver_bound))
-		return EBUSY;
+		return Reason::busy_bar;
 	const bool whole = bar.start == bar.first_page() && bar.start + bar.size == bar.end_page();
 	if (!whole && !allowed(AllowClass::shared_page) &&
 		(bar.start != bar.first_page() ||
 			touches_other(device, region.bar, bar.start + bar.size, bar.end_page())))
-		return ENOTUNIQ;
+		return Reason::shared_page;
 	if (!(device.command & 2) && !allowed(AllowClass::decode_off))
-		return EHOSTDOWN;
+		return Reason::decode_off;
 	if (device.command & 4 && !allowed(AllowClass::dma_capable))
-		return EACCES;
+		return Reason::dma_capable;
 	for (const auto& grant : grants) {
 		const auto& held = at(grant.region.sbdf).bars[grant.region.bar];
 		const auto from = held.first_page() + grant.region.offset;
 		if (meet(start, end, from, from + grant.region.length) &&
 			(grant.domid == request.domid || !allowed(AllowClass::overlap)))
-			return EEXIST;
+			return Reason::granted_already;
 	}
 	if (module.nr_refs + region.nr_pages() > module.max_refs)
-		return EDQUOT;
-	return 0;
+		return Reason::too_many_refs;
+	return std::nullopt;
 }
 
 } // namespace iomemgrant

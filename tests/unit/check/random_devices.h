@@ -3,6 +3,7 @@
 #define UNIT_RANDOM_DEVICES_H
 
 #include <cstdint>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -60,9 +61,9 @@ public:
 	const std::vector<Device>& devices() const { return devices_; }
 	const Device& at(const Sbdf& sbdf) const;
 
-	/// kernel/bar/check.c and kernel/grant/ in a few lines: the errno, or 0.
-	int refuse(const GrantRequest& request, const std::vector<Grant>& grants,
-		const ModuleInfo& module) const;
+	/// kernel/bar/check.c and kernel/grant/ in a few lines.
+	std::optional<GrantRefused::Reason> refuse(const GrantRequest& request,
+		const std::vector<Grant>& grants, const ModuleInfo& module) const;
 	/// Whether any page of this range of machine addresses holds the MSI-X table or pending
 	/// bits of @device, or a register of another BAR than @bar of it.
 	bool touches_msix(

@@ -102,7 +102,7 @@ TEST_F(Messages, m15_what_is_no_memory_of_a_device)
 {
 	refused("09:00.0/0", "0xfee00000 belongs to the local APIC, which Xen never lends",
 		"xen-reserved", "", 6);
-	machine->grants.refuse = [](const GrantRequest&) { return EADDRNOTAVAIL; };
+	machine->grants.refuse = [](const GrantRequest&) { return GrantRefused::Reason::not_mmio; };
 	refused("03:00.0/0", "0xfe000000 is not device memory", "not-mmio", "", 6);
 }
 

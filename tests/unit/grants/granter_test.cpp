@@ -26,7 +26,7 @@ TEST_F(GranterTest, a_granted_region_is_mapped_listed_and_revoked_without_a_trac
 
 TEST_F(GranterTest, when_the_second_region_fails_the_first_is_taken_back)
 {
-	device_.fail_grant = {2, ENOSPC};
+	device_.fail_grant = {2, GrantRefused::Reason::gnttab_full};
 	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K", "03:00.0/2@4K+4K"}); }).exit, 7);
 	expect_nothing_left();
 }
@@ -106,7 +106,7 @@ TEST_F(GranterTest, a_domain_that_dies_before_the_publication_does_not_come_back
 
 TEST_F(GranterTest, a_kernel_that_is_locked_down_is_the_reason_of_its_refusal)
 {
-	device_.refuse = [](const GrantRequest&) { return EPERM; };
+	device_.refuse = [](const GrantRequest&) { return GrantRefused::Reason::permission; };
 	host.lockdown = [] { return Lockdown{"integrity", Lockdown::Cause::secure_boot}; };
 	EXPECT_EQ(error_of([&] { return grant({"03:00.0/2@0+4K"}); }),
 		(Said{"the kernel is locked down (integrity), because Secure Boot is on, and "

@@ -7,14 +7,21 @@
 
 using namespace iomemgrant;
 
-TEST(Allow, a_comma_list_of_classes_lifts_exactly_those_refusals)
+TEST(Allow, a_comma_list_names_exactly_those_classes)
 {
 	const auto set = AllowSet::parse("driver-bound,dma-capable");
-	EXPECT_TRUE(set.lifts(kind::driver_bound));
-	EXPECT_TRUE(set.lifts(kind::dma_capable));
-	EXPECT_FALSE(set.lifts(kind::shared_page));
-	EXPECT_FALSE(set.lifts(kind::not_mmio));
+	EXPECT_TRUE(set.has(AllowClass::driver_bound));
+	EXPECT_TRUE(set.has(AllowClass::dma_capable));
+	EXPECT_FALSE(set.has(AllowClass::shared_page));
 	EXPECT_EQ(set.names(), (std::vector<std::string>{"driver-bound", "dma-capable"}));
+}
+
+TEST(Allow, a_class_has_the_slug_of_the_refusals_it_lifts_and_that_of_msix_lifts_none)
+{
+	EXPECT_EQ(override_of(kind::driver_bound), AllowClass::driver_bound);
+	EXPECT_EQ(override_of(kind::overlap), AllowClass::overlap);
+	EXPECT_EQ(override_of(kind::not_mmio), std::nullopt);
+	EXPECT_EQ(override_of(kind::msix_table), std::nullopt);
 }
 
 TEST(Allow, an_unknown_class_is_named_with_the_known_ones)

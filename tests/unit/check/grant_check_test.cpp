@@ -63,7 +63,7 @@ TEST_F(Judged, a_device_that_a_guest_has_as_a_whole)
 	machine->xs.erase("/local/domain/0/backend/pci");
 	machine->grants.refuse = [&](const GrantRequest&) {
 		machine->xs.write("/local/domain/0/backend/pci/7/0/dev-0", "0000:03:00.0");
-		return EBUSY;
+		return GrantRefused::Reason::busy_bar;
 	};
 	const auto ran = run_on(*machine, {"grant", "web1", "03:00.0/2"});
 	EXPECT_EQ(ran.status, 5);

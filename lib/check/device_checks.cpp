@@ -2,7 +2,7 @@
 // The checks that are about the device as a whole.
 #include <fmt/format.h>
 
-#include "lib/check/examination.h"
+#include "lib/check/region_check.h"
 #include "lib/pci/critical_device.h"
 
 namespace iomemgrant
@@ -28,19 +28,19 @@ std::string find_again(const PciDevice& device)
 
 } // namespace
 
-void Examination::check_segment()
+void RegionCheck::check_segment()
 {
-	if (region_.sbdf.segment <= 0xffff)
+	if (region().sbdf.segment <= 0xffff)
 		return;
 	add(kind::segment_too_wide,
 		fmt::format("{} is in segment {:#x}; Xen and the module name segments up to 0xffff",
-			bdf_, region_.sbdf.segment))
+			bdf_, region().sbdf.segment))
 		.with("bdf", bdf_);
 }
 
-void Examination::check_config()
+void RegionCheck::check_config()
 {
-	switch (device_.config) {
+	switch (device().config) {
 	case ConfigState::complete:
 		return;
 	case ConfigState::silent:
@@ -49,9 +49,9 @@ void Examination::check_config()
 				"{} does not answer: every read of its configuration space gives "
 				"ones",
 				bdf_),
-			device_.asleep() ? wake(device_) : find_again(device_))
+			device().asleep() ? wake(device()) : find_again(device()))
 			.with("bdf", bdf_)
-			.with("power_state", device_.power_state);
+			.with("power_state", device().power_state);
 		return;
 	case ConfigState::broken:
 		add(kind::dead_device,
@@ -59,7 +59,7 @@ void Examination::check_config()
 				"the list of capabilities of {} is broken; an MSI-X table may be "
 				"anywhere in it",
 				bdf_),
-			find_again(device_))
+			find_again(device()))
 			.with("bdf", bdf_);
 		return;
 	case ConfigState::unread:
@@ -74,21 +74,21 @@ void Examination::check_config()
 		.with("bdf", bdf_);
 }
 
-void Examination::check_dma()
+void RegionCheck::check_dma()
 {
-	if (!device_.bus_master)
+	if (!device().bus_master)
 		return;
 	add(kind::dma_capable,
 		fmt::format("{} can do DMA (bus master on); write access may let {} read and write "
 			    "all of dom0's memory",
-			bdf_, grantee_),
+			bdf_, guest_),
 		"grant only doorbell pages and pass --allow=dma-capable")
 		.with("bdf", bdf_);
 }
 
-void Examination::check_critical()
+void RegionCheck::check_critical()
 {
-	const auto role = host_role(device_);
+	const auto role = host_role(device());
 	if (role.empty())
 		return;
 	add(kind::critical_device,
@@ -97,24 +97,24 @@ void Examination::check_critical()
 		.with("bdf", bdf_);
 }
 
-void Examination::check_driver()
+void RegionCheck::check_driver()
 {
-	if (!device_.has_active_driver())
+	if (!device().has_active_driver())
 		return;
-	add(kind::driver_bound, fmt::format("{} is driven by '{}' in dom0", bdf_, *device_.driver),
+	add(kind::driver_bound, fmt::format("{} is driven by '{}' in dom0", bdf_, *device().driver),
 		"unbind it, or --allow=driver-bound to share")
 		.with("bdf", bdf_)
-		.with("driver", *device_.driver);
+		.with("driver", *device().driver);
 }
 
-void Examination::check_decode()
+void RegionCheck::check_decode()
 {
-	if (device_.memory_decode && !device_.asleep())
+	if (device().memory_decode && !device().asleep())
 		return;
 	// A virtual function has no memory enable bit of its own.
-	if (!device_.memory_decode && device_.physical_function &&
-		devices_.contains(*device_.physical_function)) {
-		const auto& decoder = devices_.read(*device_.physical_function);
+	if (!device().memory_decode && device().physical_function &&
+		devices_.contains(*device().physical_function)) {
+		const auto& decoder = devices_.read(*device().physical_function);
 		if (decoder.asleep())
 			add_decode_off(decoder,
 				fmt::format("its physical function {} is in {}", decoder.sbdf.str(),
@@ -126,13 +126,14 @@ void Examination::check_decode()
 				fmt::format("setpci -s {} ECAP_SRIOV+8.w=8:8", decoder.sbdf.str()));
 		return;
 	}
-	add_decode_off(device_,
-		device_.power_state == "unknown" ? std::string("its memory enable bit is clear")
-						 : fmt::format("device in {}", device_.power_state),
-		device_.asleep() ? wake(device_) : fmt::format("setpci -s {} COMMAND=2:2", bdf_));
+	add_decode_off(device(),
+		device().power_state == "unknown"
+			? std::string("its memory enable bit is clear")
+			: fmt::format("device in {}", device().power_state),
+		device().asleep() ? wake(device()) : fmt::format("setpci -s {} COMMAND=2:2", bdf_));
 }
 
-void Examination::add_decode_off(const PciDevice& decoder, const std::string& why, std::string hint)
+void RegionCheck::add_decode_off(const PciDevice& decoder, const std::string& why, std::string hint)
 {
 	add(kind::decode_off,
 		fmt::format("memory decoding is off ({}); reads would give 0 or all ones", why),

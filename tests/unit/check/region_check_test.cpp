@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The checks of BARs and their pages.
-#include "tests/unit/check/safety.h"
+#include "tests/unit/check/checked_region.h"
 
 using namespace iomemgrant;
 
-TEST_F(Safety, an_idle_device_may_be_granted)
+TEST_F(CheckedRegion, an_idle_device_may_be_granted)
 {
 	tree.add(nic).memory64(2, 0xdd000000, 0x8000);
 	EXPECT_EQ(against("03:00.0/2"), Findings{});
 	EXPECT_EQ(against("03:00.0/2@0x7000+0x1000"), Findings{});
 }
 
-TEST_F(Safety, bars_that_are_no_memory)
+TEST_F(CheckedRegion, bars_that_are_no_memory)
 {
 	tree.add(nic)
 		.memory(0, 0xfe000000, 0x1000)
@@ -35,7 +35,7 @@ TEST_F(Safety, bars_that_are_no_memory)
 			"dmesg | grep \"BAR 2\"", 9}}));
 }
 
-TEST_F(Safety, ranges_outside_the_bar)
+TEST_F(CheckedRegion, ranges_outside_the_bar)
 {
 	tree.add(nic).memory64(2, 0xdd000000, 0x8000);
 	const Said past{"0x7000+0x2000 ends at 0x9000, past BAR2's 0x8000 bytes [range-past-end]",
@@ -47,14 +47,14 @@ TEST_F(Safety, ranges_outside_the_bar)
 	const auto sbdf = *Sbdf::parse(nic);
 	const auto slug = [&](std::uint64_t offset, std::uint64_t length) {
 		return std::string(
-			hazards(devices, {sbdf, 2, offset, length}).at(0).error.kind().slug);
+			findings(devices, {sbdf, 2, offset, length}).at(0).error.kind().slug);
 	};
 	EXPECT_EQ(slug(0x4100, 0x1000), "unaligned");
 	EXPECT_EQ(slug(0x4000, 0), "empty-range");
 	EXPECT_EQ(slug(~0ULL << 12, 0x2000), "bad-size");
 }
 
-TEST_F(Safety, pages_of_msix)
+TEST_F(CheckedRegion, pages_of_msix)
 {
 	tree.add(nic).memory64(2, 0xdd000000, 0x8000).msix(64, 2, 0x7000, 2, 0x7800);
 	const Said table{"page 7 of BAR2 holds the MSI-X table; writing it makes the device write "
@@ -77,7 +77,7 @@ TEST_F(Safety, pages_of_msix)
 		"choose another range; no --allow lifts this");
 }
 
-TEST_F(Safety, msix_in_a_bar_that_is_not_there_may_be_anywhere)
+TEST_F(CheckedRegion, msix_in_a_bar_that_is_not_there_may_be_anywhere)
 {
 	tree.add(nic).memory(0, 0xfe010000, 0x4000).io(4, 0xc000, 32).msix(8, 7, 0, 7, 0x800);
 	const Findings reserved{{"0000:03:00.0 places its MSI-X table in BAR7, which is no memory "
@@ -99,7 +99,7 @@ TEST_F(Safety, msix_in_a_bar_that_is_not_there_may_be_anywhere)
 	EXPECT_EQ(against("06:00.0/0").size(), 1U);
 }
 
-TEST_F(Safety, capabilities_that_cannot_be_read)
+TEST_F(CheckedRegion, capabilities_that_cannot_be_read)
 {
 	tree.add(nic).memory(0, 0xfe000000, 0x1000).msix(1, 0, 0, 0, 0x800).truncate(64);
 	EXPECT_EQ(against("03:00.0/0", "msix-table"),
@@ -108,7 +108,7 @@ TEST_F(Safety, capabilities_that_cannot_be_read)
 			"run as root", 4}}));
 }
 
-TEST_F(Safety, a_bar_that_the_kernel_gave_up_is_not_absent)
+TEST_F(CheckedRegion, a_bar_that_the_kernel_gave_up_is_not_absent)
 {
 	tree.add("0000:05:00.0").config(0x10, 0x71000000, 4).config(0x14, 0x71800000, 4);
 	tree.add("0000:06:00.0").memory(0, 0x71000000, 0x10000).config(0x10, 0x71000000, 4);
@@ -125,7 +125,7 @@ TEST_F(Safety, a_bar_that_the_kernel_gave_up_is_not_absent)
 	EXPECT_EQ(against("06:00.0/0", "shared-page"), Findings{});
 }
 
-TEST_F(Safety, a_register_without_decoding_and_one_that_says_nothing_share_no_page)
+TEST_F(CheckedRegion, a_register_without_decoding_and_one_that_says_nothing_share_no_page)
 {
 	// Decoding off; asleep; a virtual function; Enhanced Allocation; an I/O register.
 	tree.add("0000:05:00.0").config(0x10, 0x71000000, 4).command(0);
@@ -141,7 +141,7 @@ TEST_F(Safety, a_register_without_decoding_and_one_that_says_nothing_share_no_pa
 	EXPECT_EQ(against("06:00.0/0"), Findings{});
 }
 
-TEST_F(Safety, pages_shared_with_another_bar)
+TEST_F(CheckedRegion, pages_shared_with_another_bar)
 {
 	tree.add("0000:00:1f.2").memory(5, 0xfebd9000, 0x100).memory(0, 0xfebda000, 0x1000);
 	tree.add("0000:00:1f.3").memory(0, 0xfebd9400, 0x100).io(1, 0xfebd9000, 0x20);
@@ -156,7 +156,7 @@ TEST_F(Safety, pages_shared_with_another_bar)
 	EXPECT_EQ(against("00:1f.3/0").size(), 1U);
 }
 
-TEST_F(Safety, a_small_bar_alone_in_its_page_is_one_page)
+TEST_F(CheckedRegion, a_small_bar_alone_in_its_page_is_one_page)
 {
 	tree.add(nic).memory(0, 0xfebd9000, 0x100);
 	EXPECT_EQ(against("03:00.0/0"), Findings{});
@@ -164,7 +164,7 @@ TEST_F(Safety, a_small_bar_alone_in_its_page_is_one_page)
 	EXPECT_EQ(against("03:00.0/0@0+8K").at(0).exit, 2);
 }
 
-TEST_F(Safety, what_is_before_a_small_bar_cannot_be_reserved)
+TEST_F(CheckedRegion, what_is_before_a_small_bar_cannot_be_reserved)
 {
 	tree.add(nic).memory(0, 0xfebd9100, 0x100);
 	EXPECT_EQ(against("03:00.0/0"),
@@ -177,7 +177,7 @@ TEST_F(Safety, what_is_before_a_small_bar_cannot_be_reserved)
 	EXPECT_EQ(against("03:00.0/0", "shared-page"), Findings{});
 }
 
-TEST_F(Safety, everything_is_said_at_once_worst_first)
+TEST_F(CheckedRegion, everything_is_said_at_once_worst_first)
 {
 	tree.add(nic)
 		.memory(0, 0xfe000000, 0x1000)
@@ -194,7 +194,7 @@ TEST_F(Safety, everything_is_said_at_once_worst_first)
 	EXPECT_EQ(slugs, "[msix-table][dma-capable][decode-off]");
 }
 
-TEST_F(Safety, pages_that_mirror_the_configuration_space)
+TEST_F(CheckedRegion, pages_that_mirror_the_configuration_space)
 {
 	tree.add("0000:01:00.0")
 		.id(0x10de, 0x2f04)
@@ -220,7 +220,7 @@ TEST_F(Safety, pages_that_mirror_the_configuration_space)
 	EXPECT_EQ(against("03:00.0/0"), Findings{});
 }
 
-TEST_F(Safety, pages_that_are_reserved_without_a_driver)
+TEST_F(CheckedRegion, pages_that_are_reserved_without_a_driver)
 {
 	tree.add("0000:00:1b.0").memory(0, 0xfe604000, 0x1000).memory(1, 0xfe600000, 0x2000);
 	tree.add("0000:00:1c.0").memory(0, 0xfe700000, 0x2000).driver("nvme");

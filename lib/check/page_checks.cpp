@@ -2,8 +2,9 @@
 // The checks that are about single pages of a BAR: what else lies in them, and who has them.
 #include <fmt/format.h>
 
-#include "lib/check/examination.h"
+#include "lib/check/region_check.h"
 #include "lib/pci/config_mirror.h"
+#include "lib/text/byte_size.h"
 
 namespace iomemgrant
 {
@@ -22,7 +23,7 @@ bool is_of_firmware(std::string_view owner)
 
 } // namespace
 
-void Examination::check_reserved()
+void RegionCheck::check_reserved()
 {
 	// Where every x86 has them; Xen knows of more and has the last word.
 	constexpr std::pair<Span, std::string_view> owners[] = {
@@ -40,21 +41,21 @@ void Examination::check_reserved()
 	}
 }
 
-Span Examination::msix_pages(const MsixRange& range) const
+Span RegionCheck::msix_pages(const MsixRange& range) const
 {
-	if (range.bar != region_.bar)
+	if (range.bar != region().bar)
 		return {0, 0};
 	// Offsets of the specification count from the BAR, those of a region from its first page.
-	const auto start = bar_.address - bar_.first_page() + range.offset;
+	const auto start = bar().address - bar().first_page() + range.offset;
 	const Span pages{start / page_size, page_round_up(start + range.length) / page_size};
-	return pages.common({region_.offset / page_size, region_.end() / page_size});
+	return pages.common({region().offset / page_size, region().end() / page_size});
 }
 
-void Examination::check_msix()
+void RegionCheck::check_msix()
 {
-	if (!device_.msix)
+	if (!device().msix)
 		return;
-	const auto& msix = *device_.msix;
+	const auto& msix = *device().msix;
 	if (!locates("MSI-X table", msix.table) || !locates("MSI-X pending bits", msix.pending))
 		return;
 	const auto table = msix_pages(msix.table);
@@ -69,9 +70,9 @@ void Examination::check_msix()
 }
 
 // The same for the module: a structure that cannot be located may be in any page.
-bool Examination::locates(std::string_view what, const MsixRange& range)
+bool RegionCheck::locates(std::string_view what, const MsixRange& range)
 {
-	const auto& bars = device_.resources.bars;
+	const auto& bars = device().resources.bars;
 	if (range.bar < bars.size() && bars[range.bar].is_memory())
 		return true;
 	add(kind::msix_table,
@@ -82,11 +83,10 @@ bool Examination::locates(std::string_view what, const MsixRange& range)
 		"no --allow lifts this")
 		.with("bdf", bdf_)
 		.with("what", std::string(what));
-	found_.back().final = true;
 	return false;
 }
 
-void Examination::add_msix(std::string_view what, std::string_view because, const Span& pages)
+void RegionCheck::add_msix(std::string_view what, std::string_view because, const Span& pages)
 {
 	if (pages.empty())
 		return;
@@ -98,23 +98,21 @@ void Examination::add_msix(std::string_view what, std::string_view because, cons
 				     : fmt::format("exclude {} ({})",
 					       pages.size() == 1 ? "it" : "them", rest)))
 		.with("bdf", bdf_)
-		.with("bar", std::to_string(region_.bar))
+		.with("bar", std::to_string(region().bar))
 		.with("what", std::string(what))
 		.with("first_page", std::to_string(pages.first))
 		.with("pages", std::to_string(pages.size()));
 	only(pages);
-	// The override of that name is meant for read-only grants.
-	found_.back().final = true;
 }
 
 // The longest part of the region that keeps clear of MSI-X, as the user would write it.
-std::string Examination::clear_of_msix() const
+std::string RegionCheck::clear_of_msix() const
 {
-	const auto table = msix_pages(device_.msix->table);
-	const auto pending = msix_pages(device_.msix->pending);
+	const auto table = msix_pages(device().msix->table);
+	const auto pending = msix_pages(device().msix->pending);
 	Span best{0, 0};
-	Span run{region_.offset / page_size, region_.offset / page_size};
-	for (auto page = run.first; page < region_.end() / page_size; page++) {
+	Span run{region().offset / page_size, region().offset / page_size};
+	for (auto page = run.first; page < region().end() / page_size; page++) {
 		if (table.contains(page) || pending.contains(page))
 			run.first = page + 1;
 		run.end = page + 1;
@@ -123,15 +121,15 @@ std::string Examination::clear_of_msix() const
 	}
 	if (best.empty())
 		return {};
-	return fmt::format("{}@{}+{}", region_.bar, format_byte_size(best.first * page_size),
+	return fmt::format("{}@{}+{}", region().bar, format_byte_size(best.first * page_size),
 		format_byte_size(best.size() * page_size));
 }
 
 // The module reserves what it grants, so it refuses what is reserved; a bound driver lends its own.
-void Examination::check_claims()
+void RegionCheck::check_claims()
 {
-	for (const auto& claim : devices_.claims(region_.sbdf)) {
-		if (device_.has_active_driver() && !is_of_firmware(claim.owner))
+	for (const auto& claim : devices_.claims(region().sbdf)) {
+		if (device().has_active_driver() && !is_of_firmware(claim.owner))
 			continue;
 		const auto common = addresses().common(
 			{page_round_down(claim.first), page_round_up(claim.end)});
@@ -148,12 +146,12 @@ void Examination::check_claims()
 	}
 }
 
-void Examination::check_mirror()
+void RegionCheck::check_mirror()
 {
-	for (const auto& mirror : config_mirrors(device_)) {
-		if (mirror.bar != region_.bar)
+	for (const auto& mirror : config_mirrors(device())) {
+		if (mirror.bar != region().bar)
 			continue;
-		const auto start = bar_.address + mirror.offset;
+		const auto start = bar().address + mirror.offset;
 		const auto common = addresses().common(
 			{page_round_down(start), page_round_up(start + mirror.length)});
 		if (common.empty())
@@ -163,7 +161,7 @@ void Examination::check_mirror()
 			fmt::format(
 				"{} configuration space of this {} as well; {} could turn on bus "
 				"mastering and move BARs there",
-				with_verb(pages, "reaches", "reach"), mirror.family, grantee_),
+				with_verb(pages, "reaches", "reach"), mirror.family, guest_),
 			"choose other pages, or --allow=config-mirror")
 			.with("bdf", bdf_)
 			.with("family", std::string(mirror.family));
@@ -171,31 +169,31 @@ void Examination::check_mirror()
 	}
 }
 
-void Examination::check_shared_pages()
+void RegionCheck::check_shared_pages()
 {
-	const auto before = found_.size();
+	const auto before = findings.size();
 	const auto wanted = addresses();
 	for (const auto& other : devices_.pages()) {
-		if (other.sbdf == region_.sbdf && other.bar == region_.bar)
+		if (other.sbdf == region().sbdf && other.bar == region().bar)
 			continue;
 		const auto common = wanted.common({other.first_page, other.end_page});
 		if (!common.empty())
 			add_shared(other, common);
 	}
 	// The rest of a page behind a small BAR can be reserved, but not what is before it.
-	if (found_.size() == before && bar_.address != bar_.first_page())
+	if (findings.size() == before && bar().address != bar().first_page())
 		add(kind::shared_page,
 			fmt::format(
 				"BAR{} ({}) begins in the middle of page {:#x}; what is before it "
 				"cannot be kept free",
-				region_.bar, describe_byte_size(bar_.size), bar_.first_page()),
+				region().bar, describe_byte_size(bar().size), bar().first_page()),
 			shared_page_hint())
 			.with("bdf", bdf_)
-			.with("address", fmt::format("{:#x}", bar_.first_page()));
+			.with("address", fmt::format("{:#x}", bar().first_page()));
 }
 
 // Linux keeps the device's decoding off when it moves a BAR of it.
-std::string Examination::shared_page_hint() const
+std::string RegionCheck::shared_page_hint() const
 {
 	return fmt::format(
 		"boot dom0 with pci=resource_alignment=12@{0} and turn decoding on again "
@@ -203,19 +201,19 @@ std::string Examination::shared_page_hint() const
 		bdf_);
 }
 
-void Examination::add_shared(const PciPages& other, const Span& common)
+void RegionCheck::add_shared(const PciPages& other, const Span& common)
 {
 	const auto name = other.bar < 6 ? fmt::format("BAR{}", other.bar) : "ROM";
 	const auto message = other.given_up
 				     ? fmt::format("{} {} may still answer at {:#x}, which the "
 						   "kernel has given to BAR{}",
-					       other.sbdf.str(), name, common.first, region_.bar)
+					       other.sbdf.str(), name, common.first, region().bar)
 				     : fmt::format("BAR{} ({}) shares page {:#x} with {} {}; "
 						   "granting it would expose that "
 						   "{}",
-					       region_.bar, describe_byte_size(bar_.size),
+					       region().bar, describe_byte_size(bar().size),
 					       common.first, other.sbdf.str(), name,
-					       other.sbdf == region_.sbdf ? "range" : "device");
+					       other.sbdf == region().sbdf ? "range" : "device");
 	add(kind::shared_page, message,
 		other.given_up ? fmt::format("turn its decoding off (setpci -s {} COMMAND=0:2), or "
 					     "--allow=shared-page",

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The checks of a device as a whole.
-#include "tests/unit/check/safety.h"
+#include "tests/unit/check/checked_region.h"
 
 using namespace iomemgrant;
 
-TEST_F(Safety, a_device_that_does_not_answer_is_dead_and_nothing_else)
+TEST_F(CheckedRegion, a_device_that_does_not_answer_is_dead_and_nothing_else)
 {
 	tree.add("0000:0c:00.0").memory(5, 0xb4500000, 0x80000).silent();
 	tree.add("0000:0d:00.0")
@@ -31,7 +31,7 @@ TEST_F(Safety, a_device_that_does_not_answer_is_dead_and_nothing_else)
 			9}}));
 }
 
-TEST_F(Safety, a_bound_driver)
+TEST_F(CheckedRegion, a_bound_driver)
 {
 	tree.add(nic).memory(0, 0xfe000000, 0x1000).driver("i40e");
 	tree.add("0000:04:00.0").memory(0, 0xfe100000, 0x1000).driver("pciback");
@@ -48,7 +48,7 @@ TEST_F(Safety, a_bound_driver)
 	EXPECT_EQ(against("06:00.0/0").size(), 1U);
 }
 
-TEST_F(Safety, a_bus_master)
+TEST_F(CheckedRegion, a_bus_master)
 {
 	tree.add(nic).memory(0, 0xfe000000, 0x1000).command(6);
 	EXPECT_EQ(against("03:00.0/0"),
@@ -59,7 +59,7 @@ TEST_F(Safety, a_bus_master)
 	EXPECT_EQ(against("03:00.0/0", "dma-capable"), Findings{});
 }
 
-TEST_F(Safety, a_device_that_does_not_decode)
+TEST_F(CheckedRegion, a_device_that_does_not_decode)
 {
 	tree.add(nic).memory(0, 0xfe000000, 0x1000).command(0);
 	tree.add("0000:04:00.0").memory(0, 0xfe100000, 0x1000).file("power_state", "D3hot\n");
@@ -81,7 +81,7 @@ TEST_F(Safety, a_device_that_does_not_decode)
 	EXPECT_EQ(against("04:00.0/0", "decode-off"), Findings{});
 }
 
-TEST_F(Safety, a_virtual_function_whose_physical_one_does_not_decode_for_it)
+TEST_F(CheckedRegion, a_virtual_function_whose_physical_one_does_not_decode_for_it)
 {
 	// The SR-IOV capability, at 0x160 behind another: its control register is at 8.
 	const auto physical = [&](const char* bdf, std::uint32_t control) {
@@ -111,7 +111,7 @@ TEST_F(Safety, a_virtual_function_whose_physical_one_does_not_decode_for_it)
 	EXPECT_EQ(against("02:10.0/0", "decode-off"), Findings{});
 }
 
-TEST_F(Safety, a_device_dom0_depends_on)
+TEST_F(CheckedRegion, a_device_dom0_depends_on)
 {
 	tree.add("0000:00:02.0")
 		.memory(0, 0xfe000000, 0x1000)
@@ -127,7 +127,7 @@ TEST_F(Safety, a_device_dom0_depends_on)
 	EXPECT_EQ(against("00:00.0/0", "critical-device"), Findings{});
 }
 
-TEST_F(Safety, interrupt_controllers_are_never_lent)
+TEST_F(CheckedRegion, interrupt_controllers_are_never_lent)
 {
 	tree.add(nic).memory(0, 0xfee00000, 0x1000);
 	EXPECT_EQ(against("03:00.0/0", "overlap,critical-device,shared-page,decode-off"),
@@ -136,7 +136,7 @@ TEST_F(Safety, interrupt_controllers_are_never_lent)
 			"", 6}}));
 }
 
-TEST_F(Safety, what_the_chipset_needs_is_critical_and_cards_of_the_same_class_are_not)
+TEST_F(CheckedRegion, what_the_chipset_needs_is_critical_and_cards_of_the_same_class_are_not)
 {
 	const auto role = [&](const char* bdf, std::uint32_t code) {
 		tree.add(bdf).memory(0, 0xfe000000, 0x1000).class_code(code);
@@ -174,7 +174,7 @@ TEST_F(Safety, what_the_chipset_needs_is_critical_and_cards_of_the_same_class_ar
 	EXPECT_EQ(against("00:05.0/0"), Findings{});
 }
 
-TEST_F(Safety, devices_behind_vmd_own_its_windows)
+TEST_F(CheckedRegion, devices_behind_vmd_own_its_windows)
 {
 	tree.add("0000:00:0e.0")
 		.id(0x8086, 0x467f)
@@ -204,7 +204,7 @@ TEST_F(Safety, devices_behind_vmd_own_its_windows)
 		.class_code(0x010400)
 		.memory64(0, 0x6202000000, 0x2000000);
 	const PciDevices devices(unbound.root());
-	const auto found = hazards(devices, settle(devices, RegionSpec::parse("00:0e.0/0")));
+	const auto found = findings(devices, RegionSpec::parse("00:0e.0/0"));
 	ASSERT_EQ(found.size(), 1U);
 	EXPECT_EQ(found[0].error.kind(), kind::critical_device);
 }
