@@ -83,7 +83,7 @@ Error label_in_use(const GrantAttempt& attempt)
 {
 	std::optional<GrantId> other;
 	for (const auto& grant : attempt.host.device.list()) {
-		if (grant.domid == attempt.domain.id && grant.label == attempt.label)
+		if (made_for(grant, attempt.domain) && grant.label == attempt.label)
 			other = grant.id;
 	}
 	return refusal::label_in_use(attempt.domain, attempt.label.value(), other);

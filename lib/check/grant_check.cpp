@@ -41,10 +41,7 @@ std::optional<Error> GrantCheck::label_taken() const
 	if (!options_.label)
 		return std::nullopt;
 	for (const auto& grant : situation_.grants) {
-		// Grants of an earlier domain with the same id are not this one's.
-		const bool other = grant.domid != domain_.id ||
-				   (grant.uuid.known() && grant.uuid != domain_.uuid);
-		if (!other && grant.label == options_.label)
+		if (made_for(grant, domain_) && grant.label == options_.label)
 			return refusal::label_in_use(domain_, *options_.label, grant.id);
 	}
 	return std::nullopt;

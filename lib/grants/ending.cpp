@@ -30,7 +30,7 @@ void Ending::end(RevokedGrant& item)
 			throw;
 	}
 	item.stage = Stage::ended;
-	if (item.held && is_alive(host_, item.status))
+	if (item.held && item.status.domain_alive && is_still(host_, item.status.domain))
 		item.result.rung = Rung::cooperative;
 }
 

@@ -101,7 +101,7 @@ void Force::take(const GrantStatus& status)
 		break;
 	case Rung::destroy_domain:
 		// The id may be another domain's by now.
-		if (is_alive(host_, status)) {
+		if (status.domain_alive && is_still(host_, status.domain)) {
 			host_.trace(fmt::format("{}: destroying {}", id, describe(status.domain)));
 			host_.destroy_domain(status.grant.domid);
 		}
@@ -128,12 +128,6 @@ void Force::warn_of_others(const Sbdf& sbdf)
 	if (const auto& device = host_.pci.read(sbdf); device.has_active_driver())
 		options_.warn(fmt::format(
 			"the driver {} is cut off with it", device.driver.value_or("of dom0")));
-}
-
-bool is_alive(Host& host, const GrantStatus& status)
-{
-	const auto now = host.hypervisor.domain(status.grant.domid);
-	return status.domain_alive && now && !now->dying && now->uuid == status.domain.uuid;
 }
 
 Error still_mapped(Host& host, const GrantStatus& status, const RevokeOptions& options)

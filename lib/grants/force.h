@@ -33,9 +33,6 @@ private:
 	std::set<Sbdf> cut_off_;
 };
 
-/// Whether the domain of the grant still lives, under the number it had.
-bool is_alive(Host& host, const GrantStatus& status);
-
 /// Error still-mapped: the guest has kept pages after @options.limit and, if it names one, the
 /// step.
 Error still_mapped(Host& host, const GrantStatus& status, const RevokeOptions& options);

@@ -164,8 +164,7 @@ GrantOutcome Granter::make(
 			pending.path(made), publication_of(made, domain, options));
 	}
 	// The domain may have gone, and its id with it, since it was looked up.
-	const auto now = host_.hypervisor.domain(domain.id);
-	if (!now || now->uuid != domain.uuid || now->dying)
+	if (!is_still(host_, domain))
 		throw Error(kind::no_domain, fmt::format("domain {} is gone", describe(domain)));
 	host_.checkpoint();
 

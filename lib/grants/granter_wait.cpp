@@ -52,8 +52,7 @@ std::vector<GrantStatus> Granter::require_in_force(
 	std::vector<GrantStatus> found;
 	for (const auto& wanted : grants) {
 		const auto* grant = find(known, wanted.id);
-		const auto now = host_.hypervisor.domain(domain.id);
-		if (!now || now->uuid != domain.uuid || now->dying)
+		if (!is_still(host_, domain))
 			throw Error(kind::domain_dying,
 				fmt::format("domain {} died while {} was granted to it",
 					describe(domain), wanted.id.str()));
@@ -115,8 +114,7 @@ milliseconds Granter::await_mapped(const DomainInfo& domain, const std::vector<G
 bool Granter::says_mapped(
 	const DomainInfo& domain, const Grant& grant, const PendingGrants& pending)
 {
-	const auto now = host_.hypervisor.domain(domain.id);
-	if (!now || now->dying)
+	if (!is_still(host_, domain))
 		throw Error(kind::domain_dying, fmt::format("domain {} died before it mapped {}",
 							describe(domain), grant.id.str()));
 	const auto path = pending.path(grant);

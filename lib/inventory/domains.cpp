@@ -42,6 +42,19 @@ std::string all_of(const std::vector<DomainInfo>& domains)
 
 } // namespace
 
+bool is_still(Host& host, const DomainInfo& domain)
+{
+	const auto now = host.hypervisor.domain(domain.id);
+	return now && !now->dying && now->uuid == domain.uuid;
+}
+
+bool made_for(const Grant& grant, const DomainInfo& domain)
+{
+	// Only the UUID tells, where it is known.
+	return grant.domid == domain.id &&
+	       (!grant.uuid.known() || !domain.uuid.known() || grant.uuid == domain.uuid);
+}
+
 std::string Domains::name_of(Domid id)
 {
 	return host_.store.read(PublicationPath::home(id, "name")).value_or("");

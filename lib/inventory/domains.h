@@ -38,6 +38,12 @@ private:
 	std::optional<std::vector<DomainInfo>> all_;
 };
 
+/// Whether @domain is still the domain that was looked up: it is not dying, and its id has not
+/// become another's.  Asks Xen.
+bool is_still(Host& host, const DomainInfo& domain);
+/// Whether @grant was made for @domain, and not for an earlier one with the same id.
+bool made_for(const Grant& grant, const DomainInfo& domain);
+
 } // namespace iomemgrant
 
 #endif

@@ -33,10 +33,7 @@ void identify_domain(const std::optional<DomainInfo>& domain, GrantStatus& statu
 {
 	status.domain.id = status.grant.domid;
 	status.domain.uuid = status.grant.uuid;
-	if (!domain || domain->dying)
-		return;
-	// A domid is used again: only the UUID tells whether this is still the same guest.
-	if (status.grant.uuid.known() && domain->uuid.known() && domain->uuid != status.grant.uuid)
+	if (!domain || domain->dying || !made_for(status.grant, *domain))
 		return;
 	status.domain = *domain;
 	status.domain_alive = true;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <vector>
 
 #include "lib/host/host.h"
@@ -30,17 +29,18 @@ public:
 	}
 	bool alive(const GrantStatus& status)
 	{
-		const auto domid = status.grant.domid;
-		if (!domains_.contains(domid))
-			domains_[domid] = host_.hypervisor.domain(domid);
-		const auto& now = domains_[domid];
-		return status.domain_alive && now && !now->dying && now->uuid == status.domain.uuid;
+		if (!status.domain_alive)
+			return false;
+		const auto known = alive_.find(status.domain.id);
+		if (known != alive_.end())
+			return known->second;
+		return alive_[status.domain.id] = is_still(host_, status.domain);
 	}
 
 private:
 	Host& host_;
 	std::vector<Grant> grants_;
-	std::map<Domid, std::optional<DomainInfo>> domains_;
+	std::map<Domid, bool> alive_;
 };
 
 } // namespace iomemgrant
