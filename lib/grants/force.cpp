@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "lib/inventory/wait.h"
 #include "lib/publication/publisher.h"
 #include "lib/text/enum_names.h"
 
@@ -14,11 +15,6 @@ namespace iomemgrant
 
 namespace
 {
-
-std::string seconds(std::chrono::milliseconds limit)
-{
-	return fmt::format("{:g}s", static_cast<double>(limit.count()) / 1000);
-}
 
 // Said of a grant that the kernel has ended without XenStore.
 const std::pair<std::string, std::string> ended_alone{"ended", "true"};
@@ -141,7 +137,7 @@ Error still_mapped(Host& host, const GrantStatus& status, const RevokeOptions& o
 	}
 	auto message = fmt::format("{} still mapped by {} ({} of {} pages) after {}",
 		status.grant.id.str(), short_name(status.domain), mapped, total,
-		seconds(options.limit));
+		in_seconds(options.limit));
 	std::string hint =
 		"--force=disable-decode cuts the device off; --force=destroy-domain is last resort";
 	switch (options.force) {

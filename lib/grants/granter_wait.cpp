@@ -9,6 +9,7 @@
 
 #include "lib/check/refusals.h"
 #include "lib/grants/pending_grants.h"
+#include "lib/inventory/wait.h"
 #include "lib/values/error.h"
 
 namespace iomemgrant
@@ -18,14 +19,6 @@ namespace
 {
 
 using std::chrono::milliseconds;
-
-// A guest that dies makes no event in its own directory.
-constexpr milliseconds longest_nap{500};
-
-std::string seconds(milliseconds limit)
-{
-	return fmt::format("{:g}s", static_cast<double>(limit.count()) / 1000);
-}
 
 // The grant as the kernel has it, if it does.
 const Grant* find(const std::vector<Grant>& known, GrantId id)
@@ -72,12 +65,10 @@ std::vector<GrantStatus> Granter::require_in_force(
 milliseconds Granter::await_mapped(const DomainInfo& domain, const std::vector<Grant>& grants,
 	const PendingGrants& pending, milliseconds limit)
 {
-	const auto start = host_.now();
-	const auto deadline = start + limit;
+	Wait wait(host_, limit);
+	wait.watch(PublicationPath::frontends(domain.id));
+	wait.watch("@releaseDomain");
 	auto waiting = grants;
-	// Watch first, then read: an event in between wakes us.
-	const auto answers = host_.store.watch(PublicationPath::frontends(domain.id));
-	const auto release = host_.store.watch("@releaseDomain");
 	bool quiet = true;
 	while (true) {
 		const auto known = host_.device.list();
@@ -95,18 +86,16 @@ milliseconds Granter::await_mapped(const DomainInfo& domain, const std::vector<G
 			// The guest's word proves nothing; Xen's count does, where there is one.
 			return says_mapped(domain, wanted, pending) && mapped;
 		});
-		const auto now = host_.now();
 		if (waiting.empty())
-			return std::chrono::duration_cast<milliseconds>(now - start);
-		const auto left = std::chrono::ceil<milliseconds>(deadline - now);
-		if (left <= milliseconds(0))
+			return wait.elapsed();
+		if (wait.over())
 			break;
-		quiet = !host_.store.wait(std::min(left, longest_nap)); // event or not, look again
-		host_.checkpoint();
+		quiet = !wait.sleep(false);
 	}
 	throw Error(kind::peer_timeout,
 		fmt::format("{} did not map {} within {}; {}", short_name(domain),
-			waiting.front().id.str(), seconds(limit), pending.fate(waiting.front().id)),
+			waiting.front().id.str(), in_seconds(limit),
+			pending.fate(waiting.front().id)),
 		"is the module xen_iomemgrant loaded in the guest? --no-wait leaves the offer open")
 		.with("domain", short_name(domain));
 }

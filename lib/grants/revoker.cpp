@@ -3,15 +3,14 @@
 
 #include <algorithm>
 #include <map>
-#include <memory>
 #include <set>
-#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "lib/grants/ending.h"
 #include "lib/inventory/look.h"
+#include "lib/inventory/wait.h"
 #include "lib/publication/publisher.h"
 
 namespace iomemgrant
@@ -22,11 +21,6 @@ namespace
 
 using std::chrono::milliseconds;
 
-// Xen's count may drop without any XenStore event, so no sleep is longer than this.
-constexpr milliseconds longest_pause{250};
-// While answers for several grants arrive one by one, each look at all of them takes CPU time from
-// the xenstored that brings the answers.
-constexpr milliseconds shortest_nap{20};
 // How long Xen may take to tear down the domains that the toolstack has destroyed.
 constexpr milliseconds destroy_limit{60000};
 
@@ -38,7 +32,9 @@ class Descent
 public:
 	Descent(Host& host, const std::vector<GrantStatus>& grants, const RevokeOptions& options)
 		: host_(host), options_(options), items_(grants.begin(), grants.end()),
-		  ending_(host, options, grants)
+		  ending_(host, options, grants),
+		  // Each grant that is ended here would wake it.
+		  wait_(host, options.limit, Wait::Also::nothing)
 	{
 	}
 
@@ -64,7 +60,7 @@ private:
 	const RevokeOptions& options_;
 	std::vector<RevokedGrant> items_;
 	Ending ending_;
-	std::vector<std::unique_ptr<XenStoreWatch>> watches_;
+	Wait wait_;
 };
 
 std::vector<Revocation> Descent::run()
@@ -122,9 +118,8 @@ void Descent::watch_guests()
 			guests[item.status.grant.domid].push_back(item.status.path(host_.self));
 	}
 	for (const auto& [domid, paths] : guests)
-		watches_.push_back(
-			host_.store.watch(paths.size() == 1 ? paths[0].frontend("state")
-							    : PublicationPath::frontends(domid)));
+		wait_.watch(paths.size() == 1 ? paths[0].frontend("state")
+					      : PublicationPath::frontends(domid));
 }
 
 // Grants of one guest about which XenStore was not asked are announced together; of the others the
@@ -180,10 +175,9 @@ void Descent::announce(RevokedGrant& item, bool published)
 
 void Descent::await()
 {
-	const auto deadline = host_.now() + options_.limit;
+	wait_.restart(options_.limit);
 	while (const auto waiting = count(Stage::asked)) {
-		const auto left = std::chrono::ceil<milliseconds>(deadline - host_.now());
-		const bool last = left <= milliseconds(0);
+		const bool last = wait_.over();
 		Look now(host_);
 		each(Stage::asked, [&](RevokedGrant& item) {
 			// Ending under a guest that has the pages mapped would take nothing away
@@ -199,9 +193,10 @@ void Descent::await()
 		// withdrawals wait while answers arrive.
 		if (still == waiting)
 			ending_.withdraw_ended(items_);
-		if (still && host_.store.wait(std::min(left, longest_pause)) && still > 1)
-			std::this_thread::sleep_for(shortest_nap);
-		host_.checkpoint();
+		// While answers for several grants arrive one by one, each look at all of them
+		// takes CPU time from the xenstored that brings the answers.
+		if (still)
+			(void)wait_.sleep(still > 1);
 	}
 }
 
@@ -245,18 +240,18 @@ void Descent::force()
 
 void Descent::await_death()
 {
-	const auto deadline = host_.now() + destroy_limit;
-	if (any(Stage::asked))
-		watches_.push_back(host_.store.watch("@releaseDomain"));
-	while (any(Stage::asked)) {
+	if (!any(Stage::asked))
+		return;
+	Wait death(host_, destroy_limit);
+	death.watch("@releaseDomain");
+	while (true) {
 		each(Stage::asked, [this](RevokedGrant& item) {
 			ending_.end(item);
 			item.result.rung = options_.force;
 		});
-		if (!any(Stage::asked) || host_.now() >= deadline)
+		if (!any(Stage::asked) || death.over())
 			return;
-		(void)host_.store.wait(longest_pause, host_.device.fd());
-		host_.checkpoint();
+		(void)death.sleep();
 	}
 }
 

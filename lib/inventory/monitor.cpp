@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "lib/inventory/monitor.h"
 
-#include <algorithm>
-#include <thread>
-
 #include <fmt/format.h>
 
 #include "lib/inventory/select_grant.h"
@@ -61,6 +58,13 @@ bool reached(const std::optional<GrantStatus>& status, Goal goal)
 	return false;
 }
 
+// Watches publications come and go, and domains die.
+void watch_grants(const Host& host, Wait& wait)
+{
+	wait.watch(PublicationPath::backends(host.self));
+	wait.watch("@releaseDomain");
+}
+
 constexpr EnumName<GrantEvent::Kind> event_names[] = {
 	{GrantEvent::Kind::present, "present"},
 	{GrantEvent::Kind::granted, "granted"},
@@ -76,56 +80,25 @@ constexpr EnumName<Goal> goal_names[] = {
 
 } // namespace
 
-GrantWatches::GrantWatches(Host& host) : host_(host)
-{
-	for (const auto& path :
-		{PublicationPath::backends(host.self), std::string("@releaseDomain")})
-		fixed_.push_back(host.store.watch(path));
-}
-
-void GrantWatches::follow(const std::vector<GrantStatus>& grants)
-{
-	std::map<std::string, std::unique_ptr<XenStoreWatch>> guests;
-	for (const auto& status : grants) {
-		const auto path = status.path(host_.self).frontend();
-		auto known = guests_.extract(path);
-		if (known.empty())
-			guests.emplace(path, host_.store.watch(path));
-		else
-			guests.insert(std::move(known));
-	}
-	guests_ = std::move(guests);
-}
-
-void GrantWatches::sleep(milliseconds limit)
-{
-	// Event or not, the caller looks again.
-	const bool event = host_.store.wait(std::min(limit, longest_nap), host_.device.fd());
-	host_.checkpoint();
-	// A guest may make events as fast as it likes; each look costs dom0 a lot more.
-	if (event)
-		std::this_thread::sleep_for(shortest_nap);
-}
-
 std::string_view to_string(GrantEvent::Kind kind)
 {
 	return name_in(event_names, kind);
 }
 
 Monitor::Monitor(Host& host, Filter filter)
-	: host_(host), filter_(std::move(filter)), watches_(host)
+	: host_(host), filter_(std::move(filter)), wait_(host, milliseconds(0))
 {
+	watch_grants(host, wait_);
 }
 
 std::vector<GrantEvent> Monitor::next(milliseconds limit)
 {
-	const auto deadline = host_.now() + limit;
+	wait_.restart(limit);
 	while (true) {
 		auto events = look();
-		const auto left = std::chrono::ceil<milliseconds>(deadline - host_.now());
-		if (!events.empty() || left <= milliseconds(0))
+		if (!events.empty() || wait_.over())
 			return events;
-		watches_.sleep(left);
+		(void)wait_.sleep();
 	}
 }
 
@@ -136,7 +109,7 @@ std::vector<GrantEvent> Monitor::look()
 	Domains domains(host_);
 	host_.pci.forget();
 	const auto grants = take_inventory(host_, domains);
-	watches_.follow(grants);
+	wait_.follow(grants);
 
 	std::vector<GrantEvent> events;
 	auto before = std::exchange(known_, {});
@@ -176,8 +149,8 @@ std::string_view to_string(Goal goal)
 std::optional<GrantStatus> await_grant(
 	Host& host, const GrantName& name, Goal goal, milliseconds limit)
 {
-	const auto deadline = host.now() + limit;
-	GrantWatches watches(host);
+	Wait wait(host, limit);
+	watch_grants(host, wait);
 	auto wanted = name;
 	bool seen = false;
 	while (true) {
@@ -187,7 +160,7 @@ std::optional<GrantStatus> await_grant(
 		if (status) {
 			// From now on it is this one, even if another grant gets the label.
 			wanted = GrantName::of(status->grant.id);
-			watches.follow({*status});
+			wait.follow({*status});
 		}
 		if (!status && !seen && !(goal == Goal::gone && has_existed(host, wanted)))
 			(void)find_grant(host, domains, wanted); // says that there is none
@@ -198,18 +171,16 @@ std::optional<GrantStatus> await_grant(
 				fmt::format("{} ended while it was waited for", wanted.describe()),
 				"xen-iomemgrant list");
 		seen = true;
-		const auto left = std::chrono::ceil<milliseconds>(deadline - host.now());
-		if (left <= milliseconds(0))
+		if (wait.over())
 			throw Error(kind::timeout,
-				fmt::format("{} is not {} after {:g}s: {}, {} of {} pages mapped",
-					wanted.describe(), to_string(goal),
-					static_cast<double>(limit.count()) / 1000,
+				fmt::format("{} is not {} after {}: {}, {} of {} pages mapped",
+					wanted.describe(), to_string(goal), in_seconds(limit),
 					to_string(status->state()), status->mapped_pages(),
 					status->grant.region.nr_pages()),
 				"--timeout=SEC waits longer")
 				.with("grant", wanted.describe())
 				.with("state", std::string(to_string(status->state())));
-		watches.sleep(left);
+		(void)wait.sleep();
 	}
 }
 

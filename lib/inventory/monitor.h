@@ -5,7 +5,6 @@
 #include <chrono>
 #include <functional>
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,32 +12,11 @@
 
 #include "lib/host/host.h"
 #include "lib/inventory/grant_status.h"
+#include "lib/inventory/wait.h"
 #include "lib/values/grant_name.h"
 
 namespace iomemgrant
 {
-
-/// Sleeps until something about a grant may have changed.  Watch first, then read.
-class GrantWatches
-{
-public:
-	explicit GrantWatches(Host& host);
-
-	/// Also watches what the guests of these grants say, and no longer those of others.
-	void follow(const std::vector<GrantStatus>& grants);
-	/// Sleeps until there is news, or @limit has passed.  A change of Xen's count of mappings
-	/// makes no event, so no sleep is longer than longest_nap; nor shorter than shortest_nap.
-	/// Throws Error interrupted.
-	void sleep(std::chrono::milliseconds limit);
-
-	static constexpr std::chrono::milliseconds longest_nap{500};
-	static constexpr std::chrono::milliseconds shortest_nap{20};
-
-private:
-	Host& host_;
-	std::vector<std::unique_ptr<XenStoreWatch>> fixed_;
-	std::map<std::string, std::unique_ptr<XenStoreWatch>> guests_;
-};
 
 /// One change of one grant.
 struct GrantEvent {
@@ -75,7 +53,7 @@ private:
 
 	Host& host_;
 	Filter filter_;
-	GrantWatches watches_;
+	Wait wait_;
 	bool first_ = true;
 	/// By path, because a publication that its grant left behind may have the id of another.
 	std::map<PublicationPath, GrantStatus> known_;
