@@ -11,7 +11,7 @@ namespace
 {
 
 // Characters on the screen: colour sequences take no room, and a UTF-8 character takes one place.
-std::size_t width(const std::string& text)
+std::size_t width_of(const std::string& text)
 {
 	std::size_t count = 0;
 	for (std::size_t i = 0; i < text.size(); i++) {
@@ -38,7 +38,7 @@ std::string Table::render(bool with_header) const
 	std::vector<std::size_t> widths(headers_.size(), 0);
 	const auto widen = [&widths](const std::vector<std::string>& cells) {
 		for (std::size_t i = 0; i < cells.size(); i++)
-			widths[i] = std::max(widths[i], width(cells[i]));
+			widths[i] = std::max(widths[i], width_of(cells[i]));
 	};
 	if (with_header)
 		widen(headers_);
@@ -50,7 +50,7 @@ std::string Table::render(bool with_header) const
 		for (std::size_t i = 0; i < cells.size(); i++) {
 			text += cells[i];
 			if (i + 1 < cells.size())
-				text.append(widths[i] - width(cells[i]) + 2, ' ');
+				text.append(widths[i] - width_of(cells[i]) + 2, ' ');
 		}
 		// Empty cells at the end of a row leave no trace.
 		text.erase(text.find_last_not_of(' ') + 1);

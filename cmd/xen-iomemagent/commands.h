@@ -4,8 +4,7 @@
 
 #include <functional>
 
-#include "cmd/cli/command_line.h"
-#include "cmd/cli/output.h"
+#include "cmd/cli/program.h"
 #include "cmd/xen-iomemagent/mapped_grant.h"
 #include "lib/host/grant_device.h"
 
@@ -22,29 +21,21 @@ struct World {
 	std::function<ModuleInfo()> module_info;
 };
 
-/// Arguments of a verb, once the command line is parsed.
-struct Context {
-	const GlobalOptions& globals;
-	const World& world;
-	Output& output;
-};
-
-/// The verb the user chose; returns the exit status.  Set by the parser, called after it.
-using Verb = std::function<int(Context&)>;
+using Command = CommandOn<const World>;
 
 // Each declares one verb and touches nothing else.
-void add_list(Syntax& program, Verb& chosen);
-void add_show(Syntax& program, Verb& chosen);
-void add_wait(Syntax& program, Verb& chosen);
-void add_read(Syntax& program, Verb& chosen);
-void add_write(Syntax& program, Verb& chosen);
-void add_dump(Syntax& program, Verb& chosen);
-void add_map(Syntax& program, Verb& chosen);
-void add_doctor(Syntax& program, Verb& chosen);
-void add_version(Syntax& program, Verb& chosen);
+void add_list(Syntax& program, Command& command);
+void add_show(Syntax& program, Command& command);
+void add_wait(Syntax& program, Command& command);
+void add_read(Syntax& program, Command& command);
+void add_write(Syntax& program, Command& command);
+void add_dump(Syntax& program, Command& command);
+void add_map(Syntax& program, Command& command);
+void add_doctor(Syntax& program, Command& command);
+void add_version(Syntax& program, Command& command);
 
 /// All of them.
-void add_commands(Syntax& program, Verb& chosen);
+void add_commands(Syntax& program, Command& command);
 
 /// The whole program except for the process around it: @arguments are without the program's name.
 int run(const std::vector<std::string>& arguments, const World& world, const Output::Sink& out,

@@ -16,17 +16,17 @@ constexpr auto footer = "Examples:\n"
 
 } // namespace
 
-void add_commands(Syntax& program, Verb& chosen)
+void add_commands(Syntax& program, Command& command)
 {
-	add_list(program, chosen);
-	add_show(program, chosen);
-	add_wait(program, chosen);
-	add_read(program, chosen);
-	add_write(program, chosen);
-	add_dump(program, chosen);
-	add_map(program, chosen);
-	add_doctor(program, chosen);
-	add_version(program, chosen);
+	add_list(program, command);
+	add_show(program, command);
+	add_wait(program, command);
+	add_read(program, command);
+	add_write(program, command);
+	add_dump(program, command);
+	add_map(program, command);
+	add_doctor(program, command);
+	add_version(program, command);
 }
 
 int run(const std::vector<std::string>& arguments, const World& world, const Output::Sink& out,
@@ -34,27 +34,13 @@ int run(const std::vector<std::string>& arguments, const World& world, const Out
 {
 	Syntax program(
 		"xen-iomemagent", "Use device memory that another domain granted to this guest");
-	GlobalOptions globals;
-	Verb chosen;
-
-	add_global_options(program, globals);
-	add_commands(program, chosen);
+	Command command;
+	add_global_options(program, command.globals);
+	add_commands(program, command);
 	program.footer = footer;
-
-	const auto output = [&] {
-		return Output(program.name, globals.output(is_terminal), out, err);
-	};
-	try {
-		if (const auto status = parse_command_line(program, arguments, out, err))
-			return *status;
-		auto talk = output();
-		Context context{globals, world, talk};
-		return chosen(context);
-	} catch (const Error& error) {
-		return output().failure(error);
-	} catch (const std::exception& error) {
-		return output().failure({iomemgrant::kind::internal, error.what()});
-	}
+	return run_program(
+		program, command.globals, arguments,
+		[&](Output& output) { return command.run(world, output); }, out, err, is_terminal);
 }
 
 } // namespace iomemgrant::agent

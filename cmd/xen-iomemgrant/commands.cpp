@@ -43,23 +43,14 @@ int run_command_line(const std::vector<std::string>& arguments, Machine& machine
 		"--config=FILE", &command.config, "Policy file, besides /etc/xen/iomemgrant.toml");
 	add_commands(program, command);
 	program.footer = footer;
-	const auto output = [&] {
-		return Output(program.name, command.globals.output(is_terminal), out, err);
-	};
-	try {
-		if (const auto finished = parse_command_line(program, arguments, out, err))
-			return *finished;
+	const auto run = [&](Output& output) {
 		if (!command.config.empty())
 			machine.add_policy_file(command.config);
 		if (const auto limit = command.globals.timeout)
 			machine.limit_requests(*limit);
-		auto talk = output();
-		return command.run(machine, talk);
-	} catch (const Error& error) {
-		return output().failure(error);
-	} catch (const std::exception& error) {
-		return output().failure({kind::internal, error.what()});
-	}
+		return command.run(machine, output);
+	};
+	return run_program(program, command.globals, arguments, run, out, err, is_terminal);
 }
 
 } // namespace iomemgrant

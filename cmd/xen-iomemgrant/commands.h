@@ -2,21 +2,15 @@
 #ifndef XEN_IOMEMGRANT_COMMANDS_H
 #define XEN_IOMEMGRANT_COMMANDS_H
 
-#include <functional>
 #include <string>
 
-#include "cmd/cli/command_line.h"
+#include "cmd/cli/program.h"
 #include "cmd/xen-iomemgrant/machine/machine.h"
 
 namespace iomemgrant
 {
 
-/// A parsed command line: the global options, and the verb with its own options as something to
-/// run.  Parsing fills it and opens nothing.
-struct Command {
-	GlobalOptions globals;
-	/// Returns the exit status; throws Error.
-	std::function<int(Machine&, Output&)> run;
+struct Command : CommandOn<Machine> {
 	/// A policy file besides the machine's own.
 	std::string config;
 };

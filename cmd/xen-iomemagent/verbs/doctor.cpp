@@ -188,21 +188,21 @@ const Layer layers[] = {
 	{"driver", probe_driver, {"module"}},
 };
 
-int run_doctor(Context& context)
+int run_doctor(const World& world, Output& output)
 {
 	Checkup checkup;
 	for (const auto& layer : layers)
-		checkup.look(layer.name, layer.stands_on, [&] { return layer.ask(context.world); });
-	check_grants(context.world.roots, checkup);
-	return checkup.report(context.output);
+		checkup.look(layer.name, layer.stands_on, [&] { return layer.ask(world); });
+	check_grants(world.roots, checkup);
+	return checkup.report(output);
 }
 
 } // namespace
 
-void add_doctor(Syntax& program, Verb& chosen)
+void add_doctor(Syntax& program, Command& command)
 {
 	auto& verb = program.add_verb("doctor", "Check that this guest can map grants");
-	verb.callback = [&chosen] { chosen = run_doctor; };
+	verb.callback = [&command] { command.run = run_doctor; };
 }
 
 } // namespace iomemgrant::agent

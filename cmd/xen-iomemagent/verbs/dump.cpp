@@ -32,16 +32,16 @@ std::string render_dump(const std::vector<std::uint64_t>& values, std::uint64_t 
 	return text + "\n";
 }
 
-int run_dump(const DumpOptions& options, Context& context)
+int run_dump(const DumpOptions& options, const World& world, Output& output)
 {
 	const auto width = parse_width(options.width);
 	const ByteRange range{
 		parse_bytes("offset", options.offset), parse_bytes("length", options.length)};
-	const auto grant = find_mapped(context.world.roots, GrantName::parse(options.grant));
+	const auto grant = find_mapped(world.roots, GrantName::parse(options.grant));
 	const auto values = read_registers(grant, range, width);
-	context.output.text(render_dump(values, range.offset, width));
+	output.text(render_dump(values, range.offset, width));
 
-	auto document = context.output.document("dump");
+	auto document = output.document("dump");
 	document["grant"] = grant.id->value();
 	document["offset"] = range.offset;
 	document["length"] = range.length;
@@ -49,13 +49,13 @@ int run_dump(const DumpOptions& options, Context& context)
 	document["values"] = Json::array();
 	for (const auto value : values)
 		document["values"].push_back(format_value(value, width));
-	context.output.print(document);
+	output.print(document);
 	return 0;
 }
 
 } // namespace
 
-void add_dump(Syntax& program, Verb& chosen)
+void add_dump(Syntax& program, Command& command)
 {
 	auto options = std::make_shared<DumpOptions>();
 	auto& verb = program.add_verb("dump", "Print a range of registers, 16 bytes a line");
@@ -66,9 +66,7 @@ void add_dump(Syntax& program, Verb& chosen)
 	verb.footer = "Examples:\n"
 		      "  xen-iomemagent dump nic-doorbell 0 256\n"
 		      "  xen-iomemagent dump g17 0x1000 4K --width=8\n";
-	verb.callback = [options, &chosen] {
-		chosen = [options](Context& context) { return run_dump(*options, context); };
-	};
+	on_verb(verb, command, run_dump, [options] { return *options; });
 }
 
 } // namespace iomemgrant::agent

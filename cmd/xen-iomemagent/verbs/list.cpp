@@ -28,22 +28,22 @@ std::vector<std::string> split(std::string_view text)
 	}
 }
 
-int run_list(const ListOptions& options, Context& context)
+int run_list(const ListOptions& options, const World& world, Output& output)
 {
-	const auto grants = read_mapped_grants(context.world.roots);
-	context.output.text(render_table(grants, split(options.columns), !options.no_legend));
+	const auto grants = read_mapped_grants(world.roots);
+	output.text(render_table(grants, split(options.columns), !options.no_legend));
 
-	auto document = context.output.document("list");
+	auto document = output.document("list");
 	document["grants"] = Json::array();
 	for (const auto& grant : grants)
 		document["grants"].push_back(to_json(grant));
-	context.output.print(document);
+	output.print(document);
 	return 0;
 }
 
 } // namespace
 
-void add_list(Syntax& program, Verb& chosen)
+void add_list(Syntax& program, Command& command)
 {
 	auto options = std::make_shared<ListOptions>();
 	auto& verb = program.add_verb("list", "List the grants this guest has mapped");
@@ -54,9 +54,7 @@ void add_list(Syntax& program, Verb& chosen)
 	verb.footer = "Examples:\n"
 		      "  xen-iomemagent list\n"
 		      "  xen-iomemagent list -o id,label,node --no-legend\n";
-	verb.callback = [options, &chosen] {
-		chosen = [options](Context& context) { return run_list(*options, context); };
-	};
+	on_verb(verb, command, run_list, [options] { return *options; });
 }
 
 } // namespace iomemgrant::agent

@@ -21,6 +21,7 @@ struct MapOptions {
 	std::string grant;
 	bool read_only = false;
 	bool exec = false;
+	bool dry_run = false;
 	std::vector<std::string> command;
 };
 
@@ -43,14 +44,14 @@ void export_variable(const char* name, const std::string& value)
 }
 
 // The node stays open across the exec, and with it the grant's `users` count.
-int run_map(const MapOptions& options, Context& context)
+int run_map(const MapOptions& options, const World& world, Output&)
 {
-	if (context.globals.dry_run)
+	if (options.dry_run)
 		throw Error(iomemgrant::kind::no_dry_run, "map runs a command and has no dry run",
 			"repeat it without --dry-run");
-	const auto grant = find_mapped(context.world.roots, GrantName::parse(options.grant));
+	const auto grant = find_mapped(world.roots, GrantName::parse(options.grant));
 	// The node can be opened in a kernel that is locked down; the command could not map it.
-	const auto& roots = context.world.roots;
+	const auto& roots = world.roots;
 	if (const auto lockdown = Lockdown::read(roots.sys, roots.proc); lockdown.active())
 		throw cannot_open(EPERM, grant, lockdown);
 	const bool read_only = options.read_only || grant.access == Access::read_only;
@@ -70,7 +71,7 @@ int run_map(const MapOptions& options, Context& context)
 
 } // namespace
 
-void add_map(Syntax& program, Verb& chosen)
+void add_map(Syntax& program, Command& command)
 {
 	auto options = std::make_shared<MapOptions>();
 	auto& verb = program.add_verb("map", "Run a command with a grant's node open");
@@ -82,9 +83,10 @@ void add_map(Syntax& program, Verb& chosen)
 	verb.footer = "Examples:\n"
 		      "  xen-iomemagent map nic-doorbell --exec my-driver\n"
 		      "  xen-iomemagent map g17 --read-only --exec -- logger -t nic\n";
-	verb.callback = [options, &chosen] {
-		chosen = [options](Context& context) { return run_map(*options, context); };
-	};
+	on_verb(verb, command, run_map, [options, &command] {
+		options->dry_run = command.globals.dry_run;
+		return *options;
+	});
 }
 
 } // namespace iomemgrant::agent

@@ -34,30 +34,30 @@ std::uint32_t parse_count(const std::string& text)
 	return count;
 }
 
-int run_read(const ReadOptions& options, Context& context)
+int run_read(const ReadOptions& options, const World& world, Output& output)
 {
 	const auto width = parse_width(options.width);
 	const ByteRange range{parse_bytes("offset", options.offset),
 		std::uint64_t{parse_count(options.count)} * bytes(width)};
-	const auto grant = find_mapped(context.world.roots, GrantName::parse(options.grant));
+	const auto grant = find_mapped(world.roots, GrantName::parse(options.grant));
 	const auto values = read_registers(grant, range, width);
 
-	auto document = context.output.document("read");
+	auto document = output.document("read");
 	document["grant"] = grant.id->value();
 	document["offset"] = range.offset;
 	document["width"] = static_cast<unsigned>(width);
 	document["values"] = Json::array();
 	for (const auto value : values) {
-		context.output.line(format_value(value, width));
+		output.line(format_value(value, width));
 		document["values"].push_back(format_value(value, width));
 	}
-	context.output.print(document);
+	output.print(document);
 	return 0;
 }
 
 } // namespace
 
-void add_read(Syntax& program, Verb& chosen)
+void add_read(Syntax& program, Command& command)
 {
 	auto options = std::make_shared<ReadOptions>();
 	auto& verb = program.add_verb("read", "Read registers, each with a single access");
@@ -69,9 +69,7 @@ void add_read(Syntax& program, Verb& chosen)
 	verb.footer = "Examples:\n"
 		      "  xen-iomemagent read nic-doorbell 0x10\n"
 		      "  xen-iomemagent read g17 4K --width=16 --count=8\n";
-	verb.callback = [options, &chosen] {
-		chosen = [options](Context& context) { return run_read(*options, context); };
-	};
+	on_verb(verb, command, run_read, [options] { return *options; });
 }
 
 } // namespace iomemgrant::agent

@@ -13,24 +13,24 @@ namespace
 {
 
 // Unlike the verbs that use a grant, `show` answers for one that is no longer mapped as well.
-int run_show(const std::string& name, Context& context)
+int run_show(const std::string& name, const World& world, Output& output)
 {
 	const auto wanted = GrantName::parse(name);
-	const auto grants = read_mapped_grants(context.world.roots);
+	const auto grants = read_mapped_grants(world.roots);
 	const auto* grant = find_in(grants, wanted);
 	if (!grant)
 		throw no_grant(wanted);
-	context.output.text(render_fields(*grant));
+	output.text(render_fields(*grant));
 
-	auto document = context.output.document("show");
+	auto document = output.document("show");
 	document["grant"] = to_json(*grant);
-	context.output.print(document);
+	output.print(document);
 	return 0;
 }
 
 } // namespace
 
-void add_show(Syntax& program, Verb& chosen)
+void add_show(Syntax& program, Command& command)
 {
 	auto name = std::make_shared<std::string>();
 	auto& verb = program.add_verb("show", "Show everything about one grant");
@@ -38,9 +38,7 @@ void add_show(Syntax& program, Verb& chosen)
 	verb.footer = "Examples:\n"
 		      "  xen-iomemagent show g17\n"
 		      "  xen-iomemagent --json show nic-doorbell\n";
-	verb.callback = [name, &chosen] {
-		chosen = [name](Context& context) { return run_show(*name, context); };
-	};
+	on_verb(verb, command, run_show, [name] { return *name; });
 }
 
 } // namespace iomemgrant::agent

@@ -12,22 +12,22 @@ namespace iomemgrant::agent
 namespace
 {
 
-int run_version(Context& context)
+int run_version(const World&, Output& output)
 {
-	context.output.line(fmt::format("{} {}", context.output.tool(), IOMEMGRANT_VERSION));
-	auto document = context.output.document("version");
+	output.line(fmt::format("{} {}", output.tool(), IOMEMGRANT_VERSION));
+	auto document = output.document("version");
 	document["version"] = IOMEMGRANT_VERSION;
 	document["protocol"] = protocol_version;
-	context.output.print(document);
+	output.print(document);
 	return 0;
 }
 
 } // namespace
 
-void add_version(Syntax& program, Verb& chosen)
+void add_version(Syntax& program, Command& command)
 {
 	auto& verb = program.add_verb("version", "Print the version");
-	verb.callback = [&chosen] { chosen = run_version; };
+	verb.callback = [&command] { command.run = run_version; };
 }
 
 } // namespace iomemgrant::agent

@@ -20,6 +20,7 @@ constexpr std::chrono::milliseconds default_limit = std::chrono::seconds(10);
 struct WaitOptions {
 	std::optional<std::string> grant;
 	std::optional<std::string> label;
+	std::chrono::milliseconds limit = default_limit;
 };
 
 std::optional<GrantName> wanted_grant(const WaitOptions& options)
@@ -46,21 +47,21 @@ const MappedGrant* find_usable(
 	return found == grants.end() ? nullptr : &*found;
 }
 
-int run_wait(const WaitOptions& options, Context& context)
+int run_wait(const WaitOptions& options, const World& world, Output& output)
 {
 	const auto wanted = wanted_grant(options);
-	const auto limit = context.globals.timeout.value_or(default_limit);
+	const auto limit = options.limit;
 	const auto deadline = std::chrono::steady_clock::now() + limit;
 
-	NodeWatch watch(context.world.roots);
+	NodeWatch watch(world.roots);
 	for (;;) {
 		watch.arm();
-		const auto grants = read_mapped_grants_if_any(context.world.roots);
+		const auto grants = read_mapped_grants_if_any(world.roots);
 		if (const auto* grant = find_usable(grants, wanted)) {
-			context.output.line(grant->node->string());
-			auto document = context.output.document("wait");
+			output.line(grant->node->string());
+			auto document = output.document("wait");
 			document["grant"] = to_json(*grant);
-			context.output.print(document);
+			output.print(document);
 			return 0;
 		}
 		if (!watch.wait(deadline))
@@ -76,7 +77,7 @@ int run_wait(const WaitOptions& options, Context& context)
 
 } // namespace
 
-void add_wait(Syntax& program, Verb& chosen)
+void add_wait(Syntax& program, Command& command)
 {
 	auto options = std::make_shared<WaitOptions>();
 	auto& verb = program.add_verb("wait",
@@ -86,9 +87,10 @@ void add_wait(Syntax& program, Verb& chosen)
 	verb.footer = "Examples:\n"
 		      "  xen-iomemagent wait nic-doorbell --timeout=1min\n"
 		      "  node=$(xen-iomemagent wait --label=nic-doorbell)\n";
-	verb.callback = [options, &chosen] {
-		chosen = [options](Context& context) { return run_wait(*options, context); };
-	};
+	on_verb(verb, command, run_wait, [options, &command] {
+		options->limit = command.globals.timeout.value_or(default_limit);
+		return *options;
+	});
 }
 
 } // namespace iomemgrant::agent

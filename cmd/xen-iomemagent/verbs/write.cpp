@@ -20,6 +20,7 @@ struct WriteOptions {
 	std::string value;
 	std::string width;
 	bool yes = false;
+	bool dry_run = false;
 };
 
 std::uint64_t parse_value(const std::string& text, Width width)
@@ -43,17 +44,17 @@ std::uint64_t parse_value(const std::string& text, Width width)
 	return value;
 }
 
-int run_write(const WriteOptions& options, Context& context)
+int run_write(const WriteOptions& options, const World& world, Output& output)
 {
 	const auto width = parse_width(options.width);
-	const bool dry_run = context.globals.dry_run;
+	const bool dry_run = options.dry_run;
 	const ByteRange range{parse_bytes("offset", options.offset), bytes(width)};
 	const auto value = parse_value(options.value, width);
 	if (!options.yes && !dry_run)
 		throw Error(kind::needs_yes, "writing a register of a real device needs --yes",
 			"repeat with --yes, or with --dry-run to check only");
 
-	const auto grant = find_mapped(context.world.roots, GrantName::parse(options.grant));
+	const auto grant = find_mapped(world.roots, GrantName::parse(options.grant));
 	if (grant.access == Access::read_only)
 		throw Error(kind::read_only, fmt::format("{} is granted read-only", grant.name()));
 	check_range(grant, range, width);
@@ -61,24 +62,23 @@ int run_write(const WriteOptions& options, Context& context)
 	if (!dry_run)
 		mapping.write(range.offset, width, value);
 
-	if (!context.output.quiet())
-		context.output.line(
-			fmt::format("{} {} to {} at {:#x}", dry_run ? "would write" : "wrote",
-				format_value(value, width), grant.name(), range.offset));
-	auto document = context.output.document("write");
+	if (!output.quiet())
+		output.line(fmt::format("{} {} to {} at {:#x}", dry_run ? "would write" : "wrote",
+			format_value(value, width), grant.name(), range.offset));
+	auto document = output.document("write");
 	document["changed"] = true;
 	document["dry_run"] = dry_run;
 	document["grant"] = grant.id->value();
 	document["offset"] = range.offset;
 	document["width"] = static_cast<unsigned>(width);
 	document["value"] = format_value(value, width);
-	context.output.print(document);
+	output.print(document);
 	return 0;
 }
 
 } // namespace
 
-void add_write(Syntax& program, Verb& chosen)
+void add_write(Syntax& program, Command& command)
 {
 	auto options = std::make_shared<WriteOptions>();
 	auto& verb = program.add_verb("write", "Write one register with a single access");
@@ -90,9 +90,10 @@ void add_write(Syntax& program, Verb& chosen)
 	verb.footer = "Examples:\n"
 		      "  xen-iomemagent write nic-doorbell 0x10 1 --width=32 --yes\n"
 		      "  xen-iomemagent --dry-run write g17 0x10 0xff --width=8\n";
-	verb.callback = [options, &chosen] {
-		chosen = [options](Context& context) { return run_write(*options, context); };
-	};
+	on_verb(verb, command, run_write, [options, &command] {
+		options->dry_run = command.globals.dry_run;
+		return *options;
+	});
 }
 
 } // namespace iomemgrant::agent

@@ -208,11 +208,7 @@ void add_bars(Syntax& program, Command& command)
 	verb.footer = "Examples:\n"
 		      "  xen-iomemgrant bars\n"
 		      "  xen-iomemgrant bars 03:00.0 --all\n";
-	verb.callback = [text, &command] {
-		command.run = [parsed = parse(*text)](Machine& machine, Output& output) {
-			return run_bars(parsed, machine, output);
-		};
-	};
+	on_verb(verb, command, run_bars, [text] { return parse(*text); });
 }
 
 } // namespace iomemgrant

@@ -98,12 +98,8 @@ void add_check(Syntax& program, Command& command)
 	verb.footer = "Examples:\n"
 		      "  xen-iomemgrant check web1 03:00.0/2@16K+8K\n"
 		      "  xen-iomemgrant check web1 03:00.0/0 03:00.0/2 --allow=driver-bound\n";
-	verb.callback = [text, &command] {
-		command.run = [parsed = parse_grant_arguments(*text, command.globals)](
-				      Machine& machine, Output& output) {
-			return run_check(parsed, machine, output);
-		};
-	};
+	on_verb(verb, command, run_check,
+		[text, &command] { return parse_grant_arguments(*text, command.globals); });
 }
 
 } // namespace iomemgrant

@@ -122,10 +122,7 @@ int run_gc(bool dry_run, Machine& machine, Output& output)
 void add_gc(Syntax& program, Command& command)
 {
 	auto& verb = program.add_verb("gc", "Remove what dead guests and commands left behind");
-	verb.callback = [&command] {
-		command.run = [dry_run = &command.globals.dry_run](Machine& machine,
-				      Output& output) { return run_gc(*dry_run, machine, output); };
-	};
+	on_verb(verb, command, run_gc, [&command] { return command.globals.dry_run; });
 }
 
 } // namespace iomemgrant

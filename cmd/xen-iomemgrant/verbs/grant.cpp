@@ -72,12 +72,8 @@ void add_grant(Syntax& program, Command& command)
 		      "  xen-iomemgrant grant web1 03:00.0/2@16K+8K --label=nic-doorbell\n"
 		      "  xen-iomemgrant grant web1 03:00.0/0 --no-wait\n"
 		      "  xen-iomemgrant --dry-run grant web1 03:00.0/2 --allow=driver-bound\n";
-	verb.callback = [text, &command] {
-		command.run = [parsed = parse_grant_arguments(*text, command.globals)](
-				      Machine& machine, Output& output) {
-			return run_grant(parsed, machine, output);
-		};
-	};
+	on_verb(verb, command, run_grant,
+		[text, &command] { return parse_grant_arguments(*text, command.globals); });
 }
 
 } // namespace iomemgrant

@@ -179,14 +179,8 @@ void add_limits(Syntax& program, Command& command)
 	verb.footer = "Examples:\n"
 		      "  xen-iomemgrant limits\n"
 		      "  xen-iomemgrant limits web1\n";
-	verb.callback = [text, &command] {
-		std::optional<DomainSpec> domain;
-		if (*text)
-			domain = DomainSpec::parse(**text);
-		command.run = [domain](Machine& machine, Output& output) {
-			return run_limits(domain, machine, output);
-		};
-	};
+	on_verb(verb, command, run_limits,
+		[text] { return *text ? std::optional(DomainSpec::parse(**text)) : std::nullopt; });
 }
 
 } // namespace iomemgrant

@@ -91,11 +91,7 @@ void add_list(Syntax& program, Command& command)
 	verb.footer = "Examples:\n"
 		      "  xen-iomemgrant list --domain=web1 --state=mapped\n"
 		      "  xen-iomemgrant list -o id,domain,phys,allow --no-legend\n";
-	verb.callback = [text, &command] {
-		command.run = [parsed = parse(*text)](Machine& machine, Output& output) {
-			return run_list(parsed, machine, output);
-		};
-	};
+	on_verb(verb, command, run_list, [text] { return parse(*text); });
 }
 
 } // namespace iomemgrant

@@ -132,12 +132,8 @@ void add_monitor(Syntax& program, Command& command)
 	verb.footer = "Examples:\n"
 		      "  xen-iomemgrant monitor --domain=web1\n"
 		      "  xen-iomemgrant --json monitor --timeout=1h\n";
-	verb.callback = [domain, &command] {
-		command.run = [parsed = parse(*domain, command.globals)](
-				      Machine& machine, Output& output) {
-			return run_monitor(parsed, machine, output);
-		};
-	};
+	on_verb(verb, command, run_monitor,
+		[domain, &command] { return parse(*domain, command.globals); });
 }
 
 } // namespace iomemgrant

@@ -297,12 +297,8 @@ void add_revoke(Syntax& program, Command& command)
 	verb.add("--force=STEP", &text->force, "fence, disable-decode or destroy-domain");
 	verb.add("--ignore-missing", &text->ignore_missing, "A grant that is not there is fine");
 	verb.footer = ladder;
-	verb.callback = [text, &command] {
-		command.run = [parsed = parse(*text, command.globals)](
-				      Machine& machine, Output& output) {
-			return run_revoke(parsed, machine, output);
-		};
-	};
+	on_verb(verb, command, run_revoke,
+		[text, &command] { return parse(*text, command.globals); });
 }
 
 } // namespace iomemgrant

@@ -19,15 +19,20 @@ struct ShowText {
 	bool refs = false;
 };
 
-int run_show(const GrantName& name, bool with_refs, Machine& machine, Output& output)
+struct ShowCommand {
+	GrantName grant;
+	bool refs = false;
+};
+
+int run_show(const ShowCommand& command, Machine& machine, Output& output)
 {
 	auto& host = machine.host();
 	Domains domains(host);
-	const auto status = find_grant(host, domains, name);
+	const auto status = find_grant(host, domains, command.grant);
 	auto document = output.document("show");
 	document["grant"] = grant_json(status);
 	output.print(document);
-	output.text(render_grant(status, with_refs));
+	output.text(render_grant(status, command.refs));
 	return 0;
 }
 
@@ -42,12 +47,9 @@ void add_show(Syntax& program, Command& command)
 	verb.footer = "Examples:\n"
 		      "  xen-iomemgrant show g17 --refs\n"
 		      "  xen-iomemgrant --json show nic-doorbell\n";
-	verb.callback = [text, &command] {
-		command.run = [name = GrantName::parse(text->grant), refs = text->refs](
-				      Machine& machine, Output& output) {
-			return run_show(name, refs, machine, output);
-		};
-	};
+	on_verb(verb, command, run_show, [text] {
+		return ShowCommand{GrantName::parse(text->grant), text->refs};
+	});
 }
 
 } // namespace iomemgrant

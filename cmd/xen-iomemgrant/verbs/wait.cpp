@@ -63,10 +63,8 @@ void add_wait(Syntax& program, Command& command)
 	verb.footer = "Examples:\n"
 		      "  xen-iomemgrant wait g17 --for=mapped\n"
 		      "  xen-iomemgrant wait nic-doorbell --for=gone --timeout=5m\n";
-	verb.callback = [text, &command] {
-		command.run = [parsed = parse(*text, command.globals)](Machine& machine,
-				      Output& output) { return run_wait(parsed, machine, output); };
-	};
+	on_verb(verb, command, run_wait,
+		[text, &command] { return parse(*text, command.globals); });
 }
 
 } // namespace iomemgrant

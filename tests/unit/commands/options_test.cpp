@@ -25,7 +25,7 @@ struct Programs {
 		add_global_options(granter, command.globals);
 		granter.add("--config=FILE", &command.config, "");
 		add_commands(granter, command);
-		add_global_options(guest, globals);
+		add_global_options(guest, chosen.globals);
 		agent::add_commands(guest, chosen);
 	}
 
@@ -53,8 +53,7 @@ struct Programs {
 	Syntax granter{"xen-iomemgrant", ""};
 	Command command;
 	Syntax guest{"xen-iomemagent", ""};
-	GlobalOptions globals;
-	agent::Verb chosen;
+	agent::Command chosen;
 };
 
 // A command line that has everything the verb requires, and @more, but not the option @without.
