@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cmd/xen-iomemagent/render.h"
 
-#include <algorithm>
-#include <cctype>
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "cmd/cli/fields.h"
 #include "cmd/cli/table.h"
 #include "lib/text/byte_size.h"
 
@@ -17,7 +15,7 @@ namespace iomemgrant::agent
 namespace
 {
 
-using Json = nlohmann::ordered_json;
+using Texts = std::vector<std::string>;
 
 std::string hex_range(const RefRange& range)
 {
@@ -26,118 +24,104 @@ std::string hex_range(const RefRange& range)
 	return fmt::format("{:#x}-{:#x}", range.first, range.first + range.count - 1);
 }
 
-Field optional_field(std::string_view key, const std::optional<std::string>& value)
+Texts refs_of(const MappedGrant& grant)
 {
-	if (!value)
-		return {key, "-", nullptr};
-	return {key, *value, *value};
+	Texts texts;
+	for (const auto& range : grant.refs)
+		texts.push_back(hex_range(range));
+	return texts;
 }
 
-Field changes_field(const Grant::Changes& changes)
+std::string joined(const auto& texts)
 {
-	const auto names = changes.names();
-	return {"changes", names.empty() ? "-" : fmt::format("{}", fmt::join(names, ",")), names};
+	return fmt::format("{}", fmt::join(texts, ","));
 }
 
-Field refs_field(const std::vector<RefRange>& refs)
+std::string mode_of(const MappedGrant& grant)
 {
-	Field field{"refs", "", Json::array()};
-	for (const auto& range : refs) {
-		field.text += (field.text.empty() ? "" : ",") + hex_range(range);
-		field.json.push_back(hex_range(range));
-	}
-	if (field.text.empty())
-		field.text = "-";
-	return field;
+	return std::string(to_string(grant.access));
 }
 
-std::string upper(std::string_view key)
+std::string cache_of(const MappedGrant& grant)
 {
-	std::string header(key);
-	std::transform(header.begin(), header.end(), header.begin(),
-		[](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-	return header;
+	return std::string(to_string(grant.cache));
 }
+
+std::string node_of(const MappedGrant& grant)
+{
+	return grant.node ? grant.node->string() : "";
+}
+
+std::string label_of(const MappedGrant& grant)
+{
+	return grant.label ? grant.label->str() : "";
+}
+
+std::string uuid_of(const MappedGrant& grant)
+{
+	return grant.uuid.known() ? grant.uuid.str() : "";
+}
+
+std::string gfn_of(const MappedGrant& grant)
+{
+	return grant.gfn ? fmt::format("{:#x}", *grant.gfn) : "";
+}
+
+constexpr Field<MappedGrant> fields[] = {
+	{"id", "id", [](const MappedGrant& g) { return g.id ? g.id->str() : std::string(); },
+		[](const MappedGrant& g) { return g.id ? Json(g.id->value()) : Json(nullptr); }},
+	{"size", "size", [](const MappedGrant& g) { return format_byte_size(g.length); },
+		[](const MappedGrant& g) { return Json(g.length); }},
+	{"pages", "pages", [](const MappedGrant& g) { return std::to_string(g.nr_pages); },
+		[](const MappedGrant& g) { return Json(g.nr_pages); }},
+	{"mode", "mode", mode_of, text_or_null<mode_of>},
+	{"cache", "cache", cache_of, text_or_null<cache_of>},
+	{"state", "state", [](const MappedGrant& g) { return g.state; },
+		[](const MappedGrant& g) { return Json(g.state); }},
+	{"changes", "changes", [](const MappedGrant& g) { return joined(g.changes.names()); },
+		[](const MappedGrant& g) { return Json(g.changes.names()); }},
+	{"users", "users", [](const MappedGrant& g) { return std::to_string(g.users); },
+		[](const MappedGrant& g) { return Json(g.users); }},
+	{"node", "node", node_of, text_or_null<node_of>},
+	{"label", "label", label_of, text_or_null<label_of>},
+	{"granter", "granter", [](const MappedGrant& g) { return g.granter.str(); },
+		[](const MappedGrant& g) { return Json(g.granter.value()); }},
+	{"refs", "refs", [](const MappedGrant& g) { return joined(refs_of(g)); },
+		[](const MappedGrant& g) { return Json(refs_of(g)); }},
+	{"uuid", "uuid", uuid_of, text_or_null<uuid_of>},
+	{"gfn", "gfn", gfn_of, text_or_null<gfn_of>},
+	{"map", "map", [](const MappedGrant& g) { return std::to_string(g.map); },
+		[](const MappedGrant& g) { return Json(g.map); }},
+};
+
+constexpr Fields<MappedGrant> all_fields(fields);
 
 } // namespace
 
-std::string column_names()
+std::vector<std::string> column_names()
 {
-	std::string names;
-	for (const auto& field : fields({}))
-		names += fmt::format("{}{}", names.empty() ? "" : ", ", field.key);
-	return names;
-}
-
-std::vector<Field> fields(const MappedGrant& grant)
-{
-	std::optional<std::string> label;
-	std::optional<std::string> node;
-	std::optional<std::string> uuid;
-	std::optional<std::string> gfn;
-	if (grant.label)
-		label = grant.label->str();
-	if (grant.node)
-		node = grant.node->string();
-	if (grant.uuid.known())
-		uuid = grant.uuid.str();
-	if (grant.gfn)
-		gfn = fmt::format("{:#x}", *grant.gfn);
-
-	const auto mode = std::string(to_string(grant.access));
-	const auto cache = std::string(to_string(grant.cache));
-	const Json id = grant.id ? Json(grant.id->value()) : Json(nullptr);
-	return {
-		{"id", grant.id ? grant.id->str() : "-", id},
-		{"size", format_byte_size(grant.length), grant.length},
-		{"pages", std::to_string(grant.nr_pages), grant.nr_pages},
-		{"mode", mode, mode},
-		{"cache", cache, cache},
-		{"state", grant.state, grant.state},
-		changes_field(grant.changes),
-		{"users", std::to_string(grant.users), grant.users},
-		optional_field("node", node),
-		optional_field("label", label),
-		{"granter", grant.granter.str(), grant.granter.value()},
-		refs_field(grant.refs),
-		optional_field("uuid", uuid),
-		optional_field("gfn", gfn),
-		{"map", std::to_string(grant.map), grant.map},
-	};
+	return iomemgrant::column_names(all_fields);
 }
 
 Json to_json(const MappedGrant& grant)
 {
-	Json object = Json::object();
-	for (auto& field : fields(grant))
-		object[std::string(field.key)] = std::move(field.json);
-	return object;
+	return fields_json(all_fields, grant);
 }
 
-std::string render_table(const std::vector<MappedGrant>& grants,
-	const std::vector<std::string>& columns, bool with_header)
+std::string render_table(
+	const std::vector<MappedGrant>& grants, std::string_view columns, bool with_header)
 {
-	// Where each column stands in the list of fields.
-	const auto known = fields({});
-	std::vector<std::size_t> places;
+	constexpr std::string_view usual = "id,size,mode,cache,state,users,node,label";
+	const auto chosen = parse_columns(all_fields, columns.empty() ? usual : columns, usual);
 	std::vector<std::string> headers;
-	for (const auto& column : columns) {
-		const auto found = std::find_if(known.begin(), known.end(),
-			[&](const Field& field) { return field.key == column; });
-		if (found == known.end())
-			throw Error(iomemgrant::kind::usage, fmt::format("no column '{}'", column),
-				fmt::format("columns: {}", column_names()));
-		places.push_back(static_cast<std::size_t>(found - known.begin()));
-		headers.push_back(upper(column));
-	}
-
+	for (const auto* column : chosen)
+		headers.push_back(upper_case(column->column));
 	Table table(headers);
 	for (const auto& grant : grants) {
-		const auto row = fields(grant);
 		std::vector<std::string> cells;
-		for (const auto place : places)
-			cells.push_back(row[place].text);
-		table.add(std::move(cells));
+		for (const auto* column : chosen)
+			cells.push_back(or_dash(column->text(grant)));
+		table.add(cells);
 	}
 	return table.render(with_header);
 }
@@ -145,8 +129,8 @@ std::string render_table(const std::vector<MappedGrant>& grants,
 std::string render_fields(const MappedGrant& grant)
 {
 	std::string text;
-	for (const auto& field : fields(grant))
-		text += fmt::format("{:<8} {}\n", field.key, field.text);
+	for (const auto& field : fields)
+		text += fmt::format("{:<8} {}\n", field.key, or_dash(field.text(grant)));
 	return text;
 }
 

@@ -6,30 +6,20 @@
 #include <string_view>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
+#include "cmd/cli/output.h"
 #include "cmd/xen-iomemagent/mapped_grant.h"
 
 namespace iomemgrant::agent
 {
 
-/// One fact about a grant, for the table, for `show` and for JSON.
-struct Field {
-	std::string_view key; ///< JSON key, and name of the column
-	std::string text;
-	nlohmann::ordered_json json;
-};
+/// The columns render_table() knows.
+std::vector<std::string> column_names();
 
-/// Everything there is to say; text and JSON both come from here.
-std::vector<Field> fields(const MappedGrant& grant);
-
-/// The columns render_table() knows, as text for people.
-std::string column_names();
-
-nlohmann::ordered_json to_json(const MappedGrant& grant);
-/// Table of these columns.  Throws Error usage for one that does not exist.
-std::string render_table(const std::vector<MappedGrant>& grants,
-	const std::vector<std::string>& columns, bool with_header);
+Json to_json(const MappedGrant& grant);
+/// Table of @columns, as parse_columns() reads them; of the usual ones if the text is empty.
+/// Throws Error usage.
+std::string render_table(
+	const std::vector<MappedGrant>& grants, std::string_view columns, bool with_header);
 /// One line a field.
 std::string render_fields(const MappedGrant& grant);
 

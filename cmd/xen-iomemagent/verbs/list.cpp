@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cmd/xen-iomemagent/commands.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "cmd/xen-iomemagent/render.h"
@@ -12,26 +14,14 @@ namespace
 {
 
 struct ListOptions {
-	std::string columns = "id,size,mode,cache,state,users,node,label";
+	std::string columns;
 	bool no_legend = false;
 };
-
-std::vector<std::string> split(std::string_view text)
-{
-	std::vector<std::string> names;
-	while (true) {
-		const auto name = text.substr(0, text.find(','));
-		names.emplace_back(name);
-		if (name.size() == text.size())
-			return names;
-		text.remove_prefix(name.size() + 1);
-	}
-}
 
 int run_list(const ListOptions& options, const World& world, Output& output)
 {
 	const auto grants = read_mapped_grants(world.roots);
-	output.text(render_table(grants, split(options.columns), !options.no_legend));
+	output.text(render_table(grants, options.columns, !options.no_legend));
 
 	auto document = output.document("list");
 	document["grants"] = Json::array();
@@ -49,7 +39,9 @@ void add_list(Syntax& program, Command& command)
 	auto& verb = program.add_verb("list", "List the grants this guest has mapped");
 	verb.alias = "ls";
 	verb.add("-o,--columns=COLS", &options->columns,
-		"Columns to print, separated by commas: " + column_names());
+		fmt::format(
+			"Columns to print, separated by commas, with + besides the usual ones: {}",
+			fmt::join(column_names(), ", ")));
 	verb.add("--no-legend", &options->no_legend, "Print no header");
 	verb.footer = "Examples:\n"
 		      "  xen-iomemagent list\n"

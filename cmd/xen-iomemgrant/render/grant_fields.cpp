@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cmd/xen-iomemgrant/render/grant_fields.h"
 
-#include <algorithm>
-
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -19,19 +17,6 @@ namespace iomemgrant
 
 namespace
 {
-
-struct Field {
-	const char* key;    ///< in JSON and in `show`
-	const char* column; ///< in `list`
-	std::string (*text)(const GrantStatus&);
-	/// Null for a field that another one contains in JSON.
-	Json (*json)(const GrantStatus&);
-};
-
-std::string or_dash(std::string text)
-{
-	return text.empty() ? "-" : text;
-}
 
 Json or_null(const std::string& text)
 {
@@ -137,28 +122,31 @@ std::uint64_t devid_of(const GrantStatus& status)
 	return status.devid.value_or(status.grant.id).value();
 }
 
+std::string note_of(const GrantStatus& status)
+{
+	return status.note();
+}
+
 std::string lost_reason_of(const GrantStatus& status)
 {
 	const auto& reason = status.grant.lost_reason;
 	return reason ? std::string(to_string(*reason)) : "";
 }
 
-const Field fields[] = {
+constexpr Field<GrantStatus> fields[] = {
 	{"id", "ID", [](const GrantStatus& s) { return s.grant.id.str(); },
 		[](const GrantStatus& s) { return Json(s.grant.id.value()); }},
-	{"label", "LABEL", [](const GrantStatus& s) { return or_dash(label_of(s)); },
-		[](const GrantStatus& s) { return or_null(label_of(s)); }},
+	{"label", "LABEL", label_of, text_or_null<label_of>},
 	{"domain", "DOMAIN",
 		[](const GrantStatus& s) {
 			return fmt::format(
 				"{}({})", or_dash(one_line(s.domain.name)), s.grant.domid.value());
 		},
 		domain_json},
-	{"uuid", "UUID", [](const GrantStatus& s) { return or_dash(uuid_of(s)); }, nullptr},
+	{"uuid", "UUID", uuid_of, nullptr},
 	{"device", "DEVICE", [](const GrantStatus& s) { return s.grant.region.sbdf.str(); },
 		device_json},
-	{"device_name", "DEVICE-NAME",
-		[](const GrantStatus& s) { return or_dash(device_name_of(s)); }, nullptr},
+	{"device_name", "DEVICE-NAME", device_name_of, nullptr},
 	{"bar", "BAR", [](const GrantStatus& s) { return fmt::format("{}", s.grant.region.bar); },
 		[](const GrantStatus& s) { return Json(s.grant.region.bar); }},
 	{"offset", "OFFSET",
@@ -170,8 +158,7 @@ const Field fields[] = {
 	{"pages", "PAGES",
 		[](const GrantStatus& s) { return fmt::format("{}", s.grant.region.nr_pages()); },
 		[](const GrantStatus& s) { return Json(s.grant.region.nr_pages()); }},
-	{"phys", "PHYS", [](const GrantStatus& s) { return or_dash(phys_text(s)); },
-		[](const GrantStatus& s) { return or_null(phys_text(s)); }},
+	{"phys", "PHYS", phys_text, text_or_null<phys_text>},
 	{"mode", "MODE", mode_text, [](const GrantStatus&) { return Json("rw"); }},
 	{"cache", "CACHE", [](const GrantStatus& s) { return std::string(to_string(s.cache)); },
 		[](const GrantStatus& s) { return Json(to_string(s.cache)); }},
@@ -179,12 +166,10 @@ const Field fields[] = {
 		[](const GrantStatus&) { return Json("grant"); }},
 	{"state", "STATE", [](const GrantStatus& s) { return std::string(to_string(s.state())); },
 		[](const GrantStatus& s) { return Json(to_string(s.state())); }},
-	{"lost_reason", "LOST-REASON",
-		[](const GrantStatus& s) { return or_dash(lost_reason_of(s)); },
-		[](const GrantStatus& s) { return or_null(lost_reason_of(s)); }},
+	{"lost_reason", "LOST-REASON", lost_reason_of, text_or_null<lost_reason_of>},
 	{"changes", "CHANGES",
 		[](const GrantStatus& s) {
-			return or_dash(fmt::format("{}", fmt::join(s.grant.changes.names(), ",")));
+			return fmt::format("{}", fmt::join(s.grant.changes.names(), ","));
 		},
 		[](const GrantStatus& s) { return Json(s.grant.changes.names()); }},
 	{"mapped_pages", "MAPPED",
@@ -192,13 +177,13 @@ const Field fields[] = {
 			return fmt::format("{}/{}", s.mapped_pages(), s.grant.region.nr_pages());
 		},
 		[](const GrantStatus& s) { return Json(s.mapped_pages()); }},
-	{"refs", "REFS", [](const GrantStatus& s) { return or_dash(refs_text(s)); }, refs_json},
+	{"refs", "REFS", refs_text, refs_json},
 	{"published", "PUBLISHED",
 		[](const GrantStatus& s) { return std::string(s.published ? "yes" : "no"); },
 		[](const GrantStatus& s) { return Json(s.published); }},
 	{"devid", "DEVID",
 		[](const GrantStatus& s) {
-			return s.published ? fmt::format("{}", devid_of(s)) : std::string("-");
+			return s.published ? fmt::format("{}", devid_of(s)) : std::string();
 		},
 		[](const GrantStatus& s) {
 			return s.published ? Json(devid_of(s)) : Json(nullptr);
@@ -206,38 +191,26 @@ const Field fields[] = {
 	{"peer", "GUEST",
 		[](const GrantStatus& s) {
 			if (!s.asked)
-				return std::string("-");
+				return std::string();
 			return s.guest.error.empty() ? std::string(to_string(s.guest.state))
 						     : s.guest.error;
 		},
 		peer_json},
 	{"allow", "ALLOW",
 		[](const GrantStatus& s) {
-			return or_dash(fmt::format("{}", fmt::join(s.grant.allow.names(), ",")));
+			return fmt::format("{}", fmt::join(s.grant.allow.names(), ","));
 		},
 		[](const GrantStatus& s) { return Json(s.grant.allow.names()); }},
-	{"created", "CREATED", [](const GrantStatus& s) { return or_dash(created_of(s)); },
-		[](const GrantStatus& s) { return or_null(created_of(s)); }},
+	{"created", "CREATED", created_of, text_or_null<created_of>},
 	{"created_by", "CREATED-BY",
 		[](const GrantStatus& s) { return fmt::format("uid {}", s.grant.uid); },
 		[](const GrantStatus& s) {
 			return Json{{"uid", s.grant.uid}};
 		}},
-	{"note", "NOTE", [](const GrantStatus& s) { return or_dash(s.note()); },
-		[](const GrantStatus& s) { return or_null(s.note()); }},
+	{"note", "NOTE", note_of, text_or_null<note_of>},
 };
 
-const Field* find_field(std::string_view name)
-{
-	std::string upper(name);
-	std::transform(upper.begin(), upper.end(), upper.begin(),
-		[](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
-	for (const auto& field : fields) {
-		if (upper == field.column || name == field.key)
-			return &field;
-	}
-	return nullptr;
-}
+constexpr Fields<GrantStatus> all_fields(fields);
 
 Colour colour_of(GrantState state)
 {
@@ -255,11 +228,7 @@ Colour colour_of(GrantState state)
 
 Json grant_json(const GrantStatus& status, bool with_id)
 {
-	Json object = Json::object();
-	for (const auto& field : fields) {
-		if (field.json)
-			object[field.key] = field.json(status);
-	}
+	auto object = fields_json(all_fields, status);
 	if (!with_id)
 		object["id"] = object["devid"] = nullptr;
 	return object;
@@ -267,51 +236,30 @@ Json grant_json(const GrantStatus& status, bool with_id)
 
 std::vector<std::string> all_grant_columns()
 {
-	std::vector<std::string> names;
-	for (const auto& field : fields)
-		names.emplace_back(field.column);
-	return names;
+	return column_names(all_fields);
 }
 
-std::vector<std::string> default_grant_columns()
+GrantColumns parse_grant_columns(std::string_view text)
 {
-	return {"ID", "DOMAIN", "DEVICE", "BAR", "OFFSET", "SIZE", "MODE", "STATE", "MAPPED",
-		"LABEL"};
+	constexpr std::string_view usual =
+		"id,domain,device,bar,offset,size,mode,state,mapped,label";
+	return parse_columns(all_fields, text.empty() ? usual : text, usual);
 }
 
-std::vector<std::string> parse_grant_columns(std::string_view text)
+std::string render_grants(const std::vector<GrantStatus>& grants, const GrantColumns& columns,
+	bool with_notes, bool with_header, const Output& output)
 {
-	std::vector<std::string> columns;
-	if (text.starts_with('+')) {
-		columns = default_grant_columns();
-		text.remove_prefix(1);
-	}
-	while (true) {
-		const auto name = text.substr(0, text.find(','));
-		const auto* field = find_field(name);
-		if (!field)
-			throw Error(kind::usage, fmt::format("'{}' is not a column", name),
-				fmt::format("columns: {}", fmt::join(all_grant_columns(), ",")));
-		columns.emplace_back(field->column);
-		if (name.size() == text.size())
-			return columns;
-		text.remove_prefix(name.size() + 1);
-	}
-}
-
-std::string render_grants(const std::vector<GrantStatus>& grants,
-	const std::vector<std::string>& columns, bool with_notes, bool with_header,
-	const Output& output)
-{
-	auto headers = columns;
+	std::vector<std::string> headers;
+	for (const auto* column : columns)
+		headers.emplace_back(column->column);
 	if (with_notes)
 		headers.emplace_back();
 	Table table(headers);
 	for (const auto& status : grants) {
 		std::vector<std::string> cells;
-		for (const auto& column : columns) {
-			auto text = find_field(column)->text(status);
-			cells.push_back(column == "STATE"
+		for (const auto* column : columns) {
+			const auto text = or_dash(column->text(status));
+			cells.push_back(column->key == std::string_view("state")
 						? output.paint(colour_of(status.state()), text)
 						: text);
 		}
@@ -331,7 +279,7 @@ std::string render_grant(const GrantStatus& status, bool with_refs)
 		if (std::string_view(field.key) == "refs" && !with_refs)
 			continue;
 		text += fmt::format(
-			"{:<13} {}\n", fmt::format("{}:", field.key), field.text(status));
+			"{:<13} {}\n", fmt::format("{}:", field.key), or_dash(field.text(status)));
 	}
 	return text;
 }

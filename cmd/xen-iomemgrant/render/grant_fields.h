@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cmd/cli/fields.h"
 #include "cmd/cli/output.h"
 #include "lib/inventory/grant_status.h"
 
@@ -18,16 +19,16 @@ namespace iomemgrant
 /// call it.
 Json grant_json(const GrantStatus& status, bool with_id = true);
 
-/// The column names `-o` takes, and those it has without.
+using GrantColumns = Columns<GrantStatus>;
+
+/// The column names `-o` takes.
 std::vector<std::string> all_grant_columns();
-std::vector<std::string> default_grant_columns();
-/// "id,state" in either case, or "+devid" for the usual ones and that; throws Error usage.
-std::vector<std::string> parse_grant_columns(std::string_view text);
+/// As parse_columns() reads @text; the usual ones if it is empty.
+GrantColumns parse_grant_columns(std::string_view text);
 
 /// The table of `list`.  Notes stand in an unnamed last column when there are any.
-std::string render_grants(const std::vector<GrantStatus>& grants,
-	const std::vector<std::string>& columns, bool with_notes, bool with_header,
-	const Output& output);
+std::string render_grants(const std::vector<GrantStatus>& grants, const GrantColumns& columns,
+	bool with_notes, bool with_header, const Output& output);
 
 /// "key: value" lines of one grant.
 std::string render_grant(const GrantStatus& status, bool with_refs);

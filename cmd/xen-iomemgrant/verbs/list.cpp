@@ -24,27 +24,22 @@ struct ListText {
 
 struct ListCommand {
 	GrantFilter filter;
-	std::vector<std::string> columns;
+	GrantColumns columns;
 	bool notes = true;
 	bool legend = true;
 };
 
 ListCommand parse(const ListText& text)
 {
-	ListCommand command{GrantFilter::parse(text.filter), default_grant_columns(), true, true};
-	if (!text.columns.empty()) {
-		command.columns = parse_grant_columns(text.columns);
-		command.notes = text.columns.starts_with('+');
-	}
-	command.legend = !text.no_legend;
-	return command;
+	return {GrantFilter::parse(text.filter), parse_grant_columns(text.columns),
+		text.columns.empty() || text.columns.starts_with('+'), !text.no_legend};
 }
 
 // A guest that is asked to let go, and has not begun to, shows in XenStore alone.
 Ask how_much_to_ask(const ListCommand& command)
 {
-	const auto& columns = command.columns;
-	const bool guest = std::find(columns.begin(), columns.end(), "GUEST") != columns.end();
+	const bool guest = std::ranges::any_of(command.columns,
+		[](const auto* column) { return column->key == std::string_view("peer"); });
 	return guest || !command.filter.state.empty() ? Ask::all : Ask::unsettled;
 }
 

@@ -49,6 +49,15 @@ TEST(List, prints_the_columns_asked_for)
 		"nic-doorbell  0  0x800-0x801\n");
 }
 
+TEST(List, takes_columns_in_either_case_and_after_a_plus_besides_the_usual_ones)
+{
+	Guest guest;
+	guest.with_module();
+	EXPECT_EQ(guest.run({"list", "-o", "ID,Map"}).out, "ID  MAP\n");
+	EXPECT_EQ(guest.run({"list", "-o", "+gfn"}).out,
+		"ID  SIZE  MODE  CACHE  STATE  USERS  NODE  LABEL  GFN\n");
+}
+
 TEST(List, names_the_column_that_does_not_exist)
 {
 	Guest guest;
