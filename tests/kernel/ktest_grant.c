@@ -29,43 +29,43 @@ static void bad_structures(int fd, const struct target *t)
 	struct iomemgrant_grant g;
 
 	info.size = 28;
-	CHECK_ERRNO("kt10 info too small", call(fd, IOMEMGRANT_IOC_INFO, &info), EINVAL);
+	CHECK_ERRNO("info too small", call(fd, IOMEMGRANT_IOC_INFO, &info), EINVAL);
 	info.size = 0;
-	CHECK_ERRNO("kt10 info of size 0", call(fd, IOMEMGRANT_IOC_INFO, &info), EINVAL);
+	CHECK_ERRNO("info of size 0", call(fd, IOMEMGRANT_IOC_INFO, &info), EINVAL);
 	info.size = 1 << 20;
-	CHECK_ERRNO("kt10 info of size 1M", call(fd, IOMEMGRANT_IOC_INFO, &info), E2BIG);
-	CHECK_ERRNO("kt10 unknown command", call(fd, _IO('I', 0x7f), &info), ENOTTY);
-	CHECK_ERRNO("kt10 bad address", call(fd, IOMEMGRANT_IOC_INFO, (void *)8), EFAULT);
+	CHECK_ERRNO("info of size 1M", call(fd, IOMEMGRANT_IOC_INFO, &info), E2BIG);
+	CHECK_ERRNO("unknown command", call(fd, _IO('I', 0x7f), &info), ENOTTY);
+	CHECK_ERRNO("bad address", call(fd, IOMEMGRANT_IOC_INFO, (void *)8), EFAULT);
 	big.g.size = sizeof(big);
-	CHECK_ERRNO("kt10 larger, rest zero", call(fd, IOMEMGRANT_IOC_GRANT, &big), good(fd));
+	CHECK_ERRNO("larger, rest zero", call(fd, IOMEMGRANT_IOC_GRANT, &big), good(fd));
 	if (hypervisor_can(fd))
 		end_grant(fd, big.g.id);
 	big.g = request(t, 0, PAGE);
 	big.g.size = sizeof(big);
 	big.more[1] = 1;
-	CHECK_ERRNO("kt10 larger, rest not zero", call(fd, IOMEMGRANT_IOC_GRANT, &big), E2BIG);
+	CHECK_ERRNO("larger, rest not zero", call(fd, IOMEMGRANT_IOC_GRANT, &big), E2BIG);
 	g = request(t, 0, PAGE);
 	g.flags = 1U << 31;
-	CHECK_ERRNO("kt10 unknown flag", try_grant(fd, g), EINVAL);
+	CHECK_ERRNO("unknown flag", try_grant(fd, g), EINVAL);
 	g = request(t, 0, PAGE);
 	g.allow = 1U << 31;
-	CHECK_ERRNO("kt10 unknown allow", try_grant(fd, g), EINVAL);
+	CHECK_ERRNO("unknown allow", try_grant(fd, g), EINVAL);
 	g = request(t, 0, PAGE);
 	g.reserved = 1;
-	CHECK_ERRNO("kt10 reserved field", try_grant(fd, g), EINVAL);
+	CHECK_ERRNO("reserved field", try_grant(fd, g), EINVAL);
 	g = request(t, 0, PAGE);
 	g.flags = IOMEMGRANT_READ_ONLY;
-	CHECK_ERRNO("kt10 read-only", try_grant(fd, g), EOPNOTSUPP);
+	CHECK_ERRNO("read-only", try_grant(fd, g), EOPNOTSUPP);
 	g = request(t, 0, PAGE);
 	g.allow = IOMEMGRANT_ALLOW_MSIX;
-	CHECK_ERRNO("kt10 allow msix", try_grant(fd, g), EOPNOTSUPP);
+	CHECK_ERRNO("allow msix", try_grant(fd, g), EOPNOTSUPP);
 	g = request(t, 0, PAGE);
 	g.order = 1;
-	CHECK_ERRNO("kt10 order", try_grant(fd, g), EOPNOTSUPP);
+	CHECK_ERRNO("order", try_grant(fd, g), EOPNOTSUPP);
 	g = request(t, 0, PAGE);
 	g.refs = (uintptr_t)&info;
 	g.nr_refs = 0;
-	CHECK_ERRNO("kt10 no room for references", try_grant(fd, g), EINVAL);
+	CHECK_ERRNO("no room for references", try_grant(fd, g), EINVAL);
 }
 
 static void bad_targets(int fd, const struct target *t)
@@ -239,20 +239,20 @@ static void grant_and_end(int fd, const struct target *t)
 		if (!rc)
 			rc = end_grant(fd, g.id);
 	}
-	CHECK_ERRNO("kt1 200 times grant and end", rc, good(fd));
-	CHECK("kt1 no reference is left", nr_refs_held(fd) == before);
+	CHECK_ERRNO("200 times grant and end", rc, good(fd));
+	CHECK("no reference is left", nr_refs_held(fd) == before);
 	if (!hypervisor_can(fd)) {
-		SKIP("kt1 references, overlap, owners", "this Xen has no GNTMAP_iomem_map");
+		SKIP("references, overlap, owners", "this Xen has no GNTMAP_iomem_map");
 		return;
 	}
 	g = request(t, 0, 16 * PAGE);
 	g.refs = (uintptr_t)refs;
 	g.nr_refs = 16;
-	CHECK_ERRNO("kt1 grant 16 pages", call(fd, IOMEMGRANT_IOC_GRANT, &g), 0);
+	CHECK_ERRNO("grant 16 pages", call(fd, IOMEMGRANT_IOC_GRANT, &g), 0);
 	for (i = 0; i < 16 && refs[i] == g.first_ref + i; i++)
 		;
-	CHECK("kt1 16 consecutive references", i == 16);
-	CHECK("kt1 references are counted", nr_refs_held(fd) == before + 16);
+	CHECK("16 consecutive references", i == 16);
+	CHECK("references are counted", nr_refs_held(fd) == before + 16);
 	CHECK_ERRNO("the same page twice", try_grant(fd, request(t, 15 * PAGE, PAGE)), EEXIST);
 	CHECK_ERRNO("end", end_grant(fd, g.id), 0);
 	CHECK_ERRNO("end again", end_grant(fd, g.id), ENOENT);
@@ -323,7 +323,7 @@ void grant_cases(const struct target *t)
 	CHECK_ERRNO("info", call(fd, IOMEMGRANT_IOC_INFO, &info), 0);
 	CHECK("info is of this version", info.api_version == IOMEMGRANT_API_VERSION);
 	CHECK("this domain may grant", info.caps & IOMEMGRANT_CAP_GRANT);
-	printf("     kt13 hypervisor support: %s\n", hypervisor_can(fd) ? "yes" : "no");
+	printf("     hypervisor support: %s\n", hypervisor_can(fd) ? "yes" : "no");
 	info_sizes(fd);
 	bad_structures(fd, t);
 	bad_targets(fd, t);

@@ -148,12 +148,12 @@ static void bad_maps(int fd, uint32_t first)
 
 	memset(&m, 0, sizeof(m));
 	m.size = sizeof(m);
-	CHECK_ERRNO("kt10 map nothing", call(fd, IOMEMGRANT_IOC_MAP, &m), EINVAL);
+	CHECK_ERRNO("map nothing", call(fd, IOMEMGRANT_IOC_MAP, &m), EINVAL);
 	m.nr_refs = 1;
-	CHECK_ERRNO("kt10 map from a bad address", call(fd, IOMEMGRANT_IOC_MAP, &m), EFAULT);
+	CHECK_ERRNO("map from a bad address", call(fd, IOMEMGRANT_IOC_MAP, &m), EFAULT);
 	m.refs = (uintptr_t)&first;
 	m.flags = 1U << 31;
-	CHECK_ERRNO("kt10 map with an unknown flag", call(fd, IOMEMGRANT_IOC_MAP, &m), EINVAL);
+	CHECK_ERRNO("map with an unknown flag", call(fd, IOMEMGRANT_IOC_MAP, &m), EINVAL);
 	m.flags = 0;
 	m.domid = 0x7fe0;
 	CHECK_ERRNO("map from no domain", call(fd, IOMEMGRANT_IOC_MAP, &m), ESRCH);
@@ -176,7 +176,7 @@ void map_cases(uint32_t first, uint32_t nr, uint32_t expected)
 	int rc, i;
 
 	if (!hypervisor_can(fd)) {
-		CHECK_ERRNO("kt13 map on this Xen", map_refs(fd, &m, first, nr), EOPNOTSUPP);
+		CHECK_ERRNO("map on this Xen", map_refs(fd, &m, first, nr), EOPNOTSUPP);
 		SKIP("map", "this Xen has no GNTMAP_iomem_map");
 		return;
 	}
@@ -198,12 +198,12 @@ void map_cases(uint32_t first, uint32_t nr, uint32_t expected)
 	vma_rules(fd, m.mmap_offset, m.length, p);
 	soft_dirty(fd, m.mmap_offset);
 
-	CHECK_ERRNO("kt12 the same references again", map_refs(other, &again, first, nr), 0);
+	CHECK_ERRNO("the same references again", map_refs(other, &again, first, nr), 0);
 	q = mmap(NULL, again.length, PROT_READ | PROT_WRITE, MAP_SHARED, other, again.mmap_offset);
-	CHECK("kt12 reads too", q != MAP_FAILED && touch(q, &value) == 0);
+	CHECK("reads too", q != MAP_FAILED && touch(q, &value) == 0);
 	CHECK_ERRNO("kt4 unmap under an mmap", unmap(fd, m.id), 0);
 	CHECK("kt4 then access is SIGBUS", touch(p, &value) == SIGBUS);
-	CHECK("kt12 the other one stays", touch(q, &value) == 0);
+	CHECK("the other one stays", touch(q, &value) == 0);
 	CHECK_ERRNO("unmap again", unmap(fd, m.id), ENOENT);
 	CHECK("kt4 mmap after unmap",
 	      mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, m.mmap_offset) == MAP_FAILED);
