@@ -9,12 +9,13 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
+from abi import DOMID_INVALID, DOMID_SELF, GNTCOPY, GNTMAP, GNTST, GTF, map_order  # noqa: E402
 from bench import Bench, BenchError, Products  # noqa: E402
 
-OKAY, GENERAL, DOMAIN, GNTREF, HANDLE, VIRT, DEV, PERM, PAGE, EAGAIN, SPACE = 0, -1, -2, -3, -4, -5, -6, -8, -9, -12, -13
-IOMEM = 0x20
+# The first register of QEMU's edu device.
+EDU_ID = 0x010000ed
 
-# A disk that is not there: its controller is what the MSI-X cases want.
+# The MSI-X cases use the controller of this disk, which holds nothing.
 NVME = ["-blockdev", "driver=null-co,node-name=none,size=67108864,read-zeroes=on",
         "-device", "nvme,serial=hvtest,drive=none,addr=12.0"]
 
@@ -37,10 +38,22 @@ FRAIL = ("shadow", "nested", "iommu-pvh")
 CASES = []
 
 
-def case(*kinds, hypervisor="patched"):
-    """Register a case (machine, endpoint, check) for these domains.  "stock" ones run on a stock hypervisor only."""
+class Case:
+    """A function (machine, guest, check), the kinds of domains and the hypervisors it runs on, its numbers in README.md."""
+
+    def __init__(self, function, kinds, hypervisor, numbers):
+        self.function, self.kinds, self.hypervisor, self.numbers = function, kinds, hypervisor, numbers
+        self.name = function.__name__
+
+    def chosen_by(self, word):
+        """True if `word` is one of the numbers, or a part of the name."""
+        return word in self.numbers or word in self.name
+
+
+def case(*kinds, numbers="", hypervisor="patched"):
+    """Register a case for these domains.  "stock" ones run on a stock hypervisor only, "both" ones on either."""
     def register(function):
-        CASES.append((function, kinds, hypervisor))
+        CASES.append(Case(function, kinds, hypervisor, numbers.split()))
         return function
     return register
 
@@ -56,7 +69,7 @@ class Endpoint:
         self.run, self.domid, self.kind = run, domid, kind
         self.guest = None
         self.run("insmod /root/iomem_hvtest.ko").check()
-        # Where a grant is mapped: nowhere for PV, a hole of the physmap otherwise.
+        # The address a grant is mapped at: none for PV, a hole of the physmap otherwise.
         self.addr = 0 if kind != "pvh" else self.one("hole 2048 512")["gpa"]
 
     def hvt(self, *commands, timeout=180):
@@ -68,11 +81,30 @@ class Endpoint:
         answers = self.hvt(command, timeout=timeout)
         return answers[0] if answers else {}
 
-    def map(self, ref, flags=IOMEM, addr=None, dom=0):
+    def map(self, ref, flags=GNTMAP.iomem_map, addr=None, dom=0):
         return self.one(f"map {dom} {ref} {flags} {self.addr if addr is None else addr}")
+
+    def probe(self):
+        """The status by which a domain finds out whether Xen knows the flag."""
+        return self.map(0, addr=0, dom=DOMID_INVALID)["status"]
 
     def unmap(self, handle, addr=0, bus=0):
         return self.one(f"unmap {handle} {addr} {bus}")["status"]
+
+    def place(self, offset):
+        """An address for an ordinary map: this far behind `addr`, or a page of kernel memory for PV."""
+        return self.addr + offset if self.addr else self.one("window")["va"]
+
+    def beside(self, offset=0x1000):
+        """An address for another map of I/O memory."""
+        return self.addr + offset if self.addr else 0
+
+    def copy_from(self, ref, page):
+        """Copy from dom0's grant to the frame `page` of this domain."""
+        return self.one(f"copy {GNTCOPY.source_gref} 0 {ref} 0 {DOMID_SELF} {page} 0 64")["status"]
+
+    def copy_to(self, ref, page):
+        return self.one(f"copy {GNTCOPY.dest_gref} {DOMID_SELF} {page} 0 0 {ref} 0 64")["status"]
 
     def open(self, frame, addr=None):
         """Make the granted page readable by kernel code: (errno, virtual address)."""
@@ -114,9 +146,10 @@ class Machine:
         self.dom0 = Endpoint(self.bench.dom0, 0, "dom0")
         self.edu, self.shm = self.bar(self.bench.edu, 0), self.bar(self.bench.shm, 2)
         self.guests, self._skips = {}, {}
-        self.patched = self.dom0.one(f"map 0x7ff4 0 {IOMEM}")["status"] == DOMAIN
+        self.patched = self.dom0.probe() == GNTST.bad_domain
         # Larger orders are part of the interface, and refused until they are implemented.
-        self.orders = self.dom0.one(f"map 0x7ff4 0 {IOMEM | 1 << 16}")["status"] == DOMAIN
+        larger = self.dom0.map(0, GNTMAP.iomem_map | map_order(1), 0, DOMID_INVALID)
+        self.orders = larger["status"] == GNTST.bad_domain
 
     def close(self):
         self.bench.close()
@@ -169,10 +202,11 @@ class Machine:
         if endpoint:
             endpoint.guest.destroy()
 
-    def grant(self, to, frame, flags=1):
+    def grant(self, to, frame, flags=GTF.permit_access):
         return self.dom0.one(f"grant {to.domid} {frame} {flags}")["ref"]
 
     def end(self, ref):
+        """Let dom0 end a grant once; 1 if that went well, 0 if the entry is in use."""
         return self.dom0.one(f"end_raw {ref}").get("ended")
 
     def wbinvd(self):
@@ -212,14 +246,27 @@ class Machine:
         return max(ram, default=None), (acpi or [None])[0]
 
 
-def mapped(m, g, frame):
-    ref = m.grant(g, frame)
-    answer = g.map(ref)
+def mapped(machine, guest, frame):
+    """Grant a frame of dom0 and map it as I/O memory: (reference, answer of the map)."""
+    ref = machine.grant(guest, frame)
+    answer = guest.map(ref)
     if answer["status"]:
         raise AssertionError(f"map of {frame:#x}: {answer}")
     return ref, answer
 
 
-def drop(m, g, ref, handle, check):
-    check("cleanup: unmap", OKAY, g.unmap(handle))
-    check("cleanup: dom0 ends", 1, m.end(ref))
+def ended(machine, ref, check):
+    check("dom0 ends the grant", 1, machine.end(ref))
+
+
+def drop(machine, guest, ref, handle, check):
+    check("the mapping is dropped", GNTST.okay, guest.unmap(handle))
+    ended(machine, ref, check)
+
+
+def denied(machine, guest, frame, check):
+    check("the toolstack denies the frame", 0, machine.bench.dom0(f"toolstack deny {guest.domid} {frame} 1").rc)
+
+
+def permitted(machine, guest, frame, check):
+    check("the toolstack permits the frame", 0, machine.bench.dom0(f"toolstack allow {guest.domid} {frame} 1").rc)

@@ -85,7 +85,7 @@ def test_an_argument_too_many_is_named(call, name, arguments, message):
 
 
 @pytest.mark.parametrize("name, arguments, message", [
-    ("tests/hypervisor/run", ["T999"], "no case has 'T999' in its name\n"),
+    ("tests/hypervisor/run", ["T999"], "no case has 'T999' in its name or as its number\n"),
     ("tests/e2e/bench-shell", ["--guest", "web1:kvm"], "--guest web1:kvm: TYPE is pv, pvh or hvm\n"),
 ])
 def test_a_wrong_name_is_refused_before_a_boot(call, name, arguments, message):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The cases, in the order they run.  Their numbers are those of the list the suite was written from.
+"""The cases, in the order they run.  Their numbers stand in the table of README.md.
 
-Each is a function (machine, endpoint, check); the decorator says which domains run it.
-check(what, expected, seen) prints and records one line.
+Each is a function (machine, guest, check); the decorator names the domains that run it, dom0 among them.
+check(sentence, expected, seen) prints and records one line.
 """
 
-from . import validation, interrupts, orders, live, ordinary, races, limits  # noqa: F401
+from . import validation, interrupts, orders, live, entries, ordinary, races, limits  # noqa: F401

@@ -1,70 +1,71 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a guest can wear out, and configurations that are refused."""
+"""Resources that a guest can wear out, and configurations that are refused."""
 
-from lab import DOMAIN, GENERAL, IOMEM, OKAY, SPACE, Skip, case
-
-
-@case("pv", "pvh")
-def T42(m, g, check):
-    """No cache of anybody is flushed by a guest that maps and unmaps: counted by the emulator."""
-    ref = m.grant(g, m.edu)
-    before = m.wbinvd()
-    a = g.one(f"loop {m.loops} 0 {ref} {IOMEM} {g.addr}", timeout=300)
-    print(f"   {m.loops} pairs, {a['ticks'] // m.loops} ticks on average, {a['worst']} at most")
-    check(f"{m.loops} pairs", 0, a["bad"])
-    check("WBINVD executed meanwhile", 0, m.wbinvd() - before)
-    check("end", 1, m.end(ref))
-    before = m.wbinvd()
-    m.dom0.one("wbinvd")
-    check("the counter counts", True, m.wbinvd() > before)
+from abi import GNTMAP, GNTST
+from lab import Skip, case, ended
 
 
-@case("shadow")
-def T43(m, g, check):
-    ref = m.grant(g, m.edu)
-    check("probe", DOMAIN, g.map(0, addr=0, dom=0x7ff4)["status"])
-    check("shadow paging", GENERAL, g.map(ref)["status"])
-    check("ordinary map still works", OKAY, ordinary(m, g))
-    check("end", 1, m.end(ref))
-    m.release("shadow")
+@case("pv", "pvh", numbers="T42")
+def a_guest_that_maps_and_unmaps_flushes_no_cache(machine, guest, check):
+    """The emulator counts the executions of WBINVD."""
+    ref = machine.grant(guest, machine.edu)
+    before = machine.wbinvd()
+    answer = guest.one(f"loop {machine.loops} 0 {ref} {GNTMAP.iomem_map} {guest.addr}", timeout=300)
+    print(f"   {machine.loops} pairs, {answer['ticks'] // machine.loops} ticks on average, {answer['worst']} at most")
+    check(f"{machine.loops} pairs of map and unmap succeed", 0, answer["bad"])
+    check("no CPU executes WBINVD meanwhile", 0, machine.wbinvd() - before)
+    ended(machine, ref, check)
+    before = machine.wbinvd()
+    machine.dom0.one("wbinvd")
+    check("the emulator counts a WBINVD of dom0", True, machine.wbinvd() > before)
 
 
-@case("nested")
-def T43_nested(m, g, check):
-    ref = m.grant(g, m.edu)
-    check("probe", DOMAIN, g.map(0, addr=0, dom=0x7ff4)["status"])
-    check("nested virtualisation", GENERAL, g.map(ref)["status"])
-    check("ordinary map still works", OKAY, ordinary(m, g))
-    check("end", 1, m.end(ref))
-    m.release("nested")
+def io_memory_is_refused(machine, guest, kind, check):
+    """A guest of this configuration finds the feature, maps ordinary grants, and no I/O memory."""
+    ref = machine.grant(guest, machine.edu)
+    check("a probe finds the feature", GNTST.bad_domain, guest.probe())
+    check("a map of I/O memory is refused", GNTST.general_error, guest.map(ref)["status"])
+    check("an ordinary map still works", GNTST.okay, ordinary(machine, guest))
+    ended(machine, ref, check)
+    machine.release(kind)
 
 
-@case("dom0")
-def T43_altp2m(m, g, check):
+@case("shadow", numbers="T43")
+def a_guest_with_shadow_paging_is_refused(machine, guest, check):
+    io_memory_is_refused(machine, guest, "shadow", check)
+
+
+@case("nested", numbers="T43")
+def a_guest_with_nested_virtualisation_is_refused(machine, guest, check):
+    io_memory_is_refused(machine, guest, "nested", check)
+
+
+@case("dom0", numbers="T43")
+def a_guest_with_altp2m_is_refused(machine, guest, check):
     raise Skip("altp2m needs Intel's EPT, and QEMU's software emulation has no VMX")
 
 
-def ordinary(m, g):
-    ref = m.grant(g, m.dom0.one("page")["gfn"])
-    a = g.map(ref, 2, g.addr)
-    g.unmap(a["handle"], g.addr)
-    m.end(ref)
-    return a["status"]
+def ordinary(machine, guest):
+    """The status of an ordinary map, which is taken back at once."""
+    ref = machine.grant(guest, machine.dom0.one("page")["gfn"])
+    answer = guest.map(ref, GNTMAP.host_map, guest.addr)
+    guest.unmap(answer["handle"], guest.addr)
+    machine.end(ref)
+    return answer["status"]
 
 
-@case("pvh")
-def POOL(m, g, check):
-    """A guest that uses up the memory its physmap is made of is told so, and nothing of it stays."""
-    refs, status, mapped = [], OKAY, 0
+@case("pvh", numbers="T46")
+def a_guest_without_memory_for_its_physmap_is_told_and_loses_nothing(machine, guest, check):
+    refs, status, mapped = [], GNTST.okay, 0
     for n in range(6):
-        refs.append(m.grant(g, m.shm + n))
-        a = g.one(f"map_many 0 {refs[-1]} {IOMEM} {(256 + 120 * n) << 30} 120 {1 << 30} 1")
-        mapped, status = mapped + a["mapped"], a["status"]
+        refs.append(machine.grant(guest, machine.shm + n))
+        answer = guest.one(f"map_many 0 {refs[-1]} {GNTMAP.iomem_map} {(256 + 120 * n) << 30} 120 {1 << 30} 1")
+        mapped, status = mapped + answer["mapped"], answer["status"]
         if status:
             break
-    check("the pool is empty", SPACE, status)
-    check("some were mapped", True, mapped > 10)
-    check("guest alive", "pvh", g.one("info")["type"])
-    check("all unmapped", mapped, g.one("unmap_all 0 2000")["okay"])
-    check("all end", [1] * len(refs), [m.end(r) for r in refs])
-    m.release("pvh")
+    check("the memory of the physmap is used up", GNTST.no_space, status)
+    check("some pages were mapped before", True, mapped > 10)
+    check("the guest is alive", "pvh", guest.one("info")["type"])
+    check("every page is unmapped", mapped, guest.one("unmap_all 0 2000")["okay"])
+    check("dom0 ends every grant", [1] * len(refs), [machine.end(ref) for ref in refs])
+    machine.release("pvh")

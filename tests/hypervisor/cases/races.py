@@ -1,161 +1,166 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Races, death, and operations that break off in the middle."""
 
+import errno
 import random
 import time
 
-from lab import BenchError, Endpoint, IOMEM, OKAY, case
-
-EDU_ID = 0x010000ed
-
-
-def run_stress(m, g, ref, check):
-    """Threads of the guest map, unmap, make, use and drop entries, until m.seconds are over and dom0 ended the grant."""
-    rc, va = m.dom0.open(m.shm)
-    limit = m.seconds * 1000 + 60000
-    check("started", 0, g.one(f"stress 0 {ref} {g.addr} {m.shm} 20071 {limit} 2")["rc"])
-    time.sleep(m.seconds)
-    end = m.dom0.one(f"end_witness {ref} 60000 {va} 4", timeout=180)
-    a = g.one("stress_result 1", timeout=120)
-    print(f"   dom0: {end}\n   guest: {a}")
-    check("threads ended", 0, a["running"])
-    check("unmaps that left an entry", 0, a["violations"])
-    check("odd statuses", 0, a["odd"])
-    check("dom0 ended the grant meanwhile", 1, end.get("ended", 0))
-    check("words that moved after the end", 0, end.get("moved"))
-    m.dom0.close(va)
-    return a
+from abi import GNTMAP, GNTST
+from lab import EDU_ID, BenchError, Endpoint, case, ended
 
 
-@case("pv")
-def T38(m, g, check):
-    a = run_stress(m, g, m.grant(g, m.shm), check)
-    check("work was done", True, a["maps"] > 20 and a["adds"] > 100 and a["writes"] > 100 and a["busy"] > 10)
+def run_stress(machine, guest, ref, check):
+    """Let threads of the guest map, unmap, make, use and drop entries for machine.seconds; then dom0 ends the grant."""
+    rc, va = machine.dom0.open(machine.shm)
+    limit = machine.seconds * 1000 + 60000
+    check("the guest's threads start", 0, guest.one(f"stress 0 {ref} {guest.addr} {machine.shm} 20071 {limit} 2")["rc"])
+    time.sleep(machine.seconds)
+    end = machine.dom0.one(f"end_witness {ref} 60000 {va} 4", timeout=180)
+    answer = guest.one("stress_result 1", timeout=120)
+    print(f"   dom0: {end}\n   guest: {answer}")
+    check("the threads end", 0, answer["running"])
+    check("no unmap leaves an entry", 0, answer["violations"])
+    check("no call has an unexpected status", 0, answer["odd"])
+    check("dom0 ends the grant meanwhile", 1, end.get("ended", 0))
+    check("no word of the device moves after the end", 0, end.get("moved"))
+    machine.dom0.close(va)
+    return answer
 
 
-@case("pv", "pvh2")
-def T39(m, g, check):
-    rounds = m.loops // 10
-    ref, other = m.grant(g, m.shm), m.grant(g, m.edu)
-    a = g.one(f"race_unmap 0 {ref} {IOMEM} {g.addr} {rounds}", timeout=300)
-    check("two unmaps, one wins", (rounds, 0, 0, rounds), tuple(a.get(k) for k in ("one", "both", "none", "bad_handle")))
-    a = g.one(f"race_map 0 {ref} {IOMEM} {g.addr} {rounds}", timeout=300)
-    seen = tuple(a.get(k) for k in ("one", "both", "none", "bad_virt", "stuck"))
-    if g.kind == "pv":
-        check("two maps, both succeed", (0, rounds, 0, 0, 0), seen)
+@case("pv", numbers="T38")
+def no_entry_outlives_a_grant_that_two_cpus_use_in_a_race(machine, guest, check):
+    answer = run_stress(machine, guest, machine.grant(guest, machine.shm), check)
+    check("the threads mapped, made entries, wrote and were told to wait", True,
+          answer["maps"] > 20 and answer["adds"] > 100 and answer["writes"] > 100 and answer["busy"] > 10)
+
+
+@case("pv", "pvh2", numbers="T39")
+def two_calls_that_race_have_one_winner(machine, guest, check):
+    rounds = machine.loops // 10
+    ref, other = machine.grant(guest, machine.shm), machine.grant(guest, machine.edu)
+    answer = guest.one(f"race_unmap 0 {ref} {GNTMAP.iomem_map} {guest.addr} {rounds}", timeout=300)
+    check("one of two unmaps wins", (rounds, 0, 0, rounds),
+          tuple(answer.get(k) for k in ("one", "both", "none", "bad_handle")))
+    answer = guest.one(f"race_map 0 {ref} {GNTMAP.iomem_map} {guest.addr} {rounds}", timeout=300)
+    seen = tuple(answer.get(k) for k in ("one", "both", "none", "bad_virt", "stuck"))
+    if guest.kind == "pv":
+        check("both of two maps succeed", (0, rounds, 0, 0, 0), seen)
     else:
-        check("two maps at one address, one wins", (rounds, 0, 0, rounds, 0), seen)
-        rc, va = g.open(m.edu)
-        a = g.one(f"race_reuse 0 {other} {IOMEM} {g.addr} {rounds} {ref} {va} {EDU_ID}", timeout=300)
-        print("   ", a)
-        check("one goes, another comes", (rounds, 0, 0), (a["came"] + a["refused"], a["wrong"], a["stuck"]))
-        g.close(va)
-    check("end", [1, 1], [m.end(ref), m.end(other)])
+        check("one of two maps at one address wins", (rounds, 0, 0, rounds, 0), seen)
+        rc, va = guest.open(machine.edu)
+        answer = guest.one(f"race_reuse 0 {other} {GNTMAP.iomem_map} {guest.addr} {rounds} {ref} {va} {EDU_ID}", timeout=300)
+        print("   ", answer)
+        check("a map at the address of a racing unmap comes or is refused", (rounds, 0, 0),
+              (answer["came"] + answer["refused"], answer["wrong"], answer["stuck"]))
+        guest.close(va)
+    check("dom0 ends both grants", [1, 1], [machine.end(ref), machine.end(other)])
 
 
-@case("dom0", hypervisor="both")
-def T40(m, _, check):
-    """Guests destroyed at random points of the stress, one after the other; the first of each kind only warm up.
+@case("dom0", numbers="T40", hypervisor="both")
+def guests_that_are_destroyed_while_they_map_leave_nothing(machine, _dom0, check):
+    """Guests are destroyed at random points of the stress, one after the other; the first of each kind only warm up.
 
-    On a stock hypervisor nothing is granted: what coming and going costs there is the measure for the patched one.
+    On a stock hypervisor nothing is granted: the pages that coming and going cost there are the measure for the patched one.
     """
-    dice, ended = random.Random(40), 0
-    mortals = [frozen(m, "pv", 2), frozen(m, "pvh", 1)]
-    for n in range(-1, m.cycles + 1):
-        g = mortals[n % 4 == 3]
-        g.guest.thaw()
-        g.domid = g.guest.domid
-        if m.patched:
-            ref = m.grant(g, m.shm)
-            g.one(f"stress 0 {ref} {g.addr} {m.shm} {n + 1} 600000 2")
+    dice, over = random.Random(40), 0
+    mortals = [frozen(machine, "pv", 2), frozen(machine, "pvh", 1)]
+    for n in range(-1, machine.cycles + 1):
+        guest = mortals[n % 4 == 3]
+        guest.guest.thaw()
+        guest.domid = guest.guest.domid
+        if machine.patched:
+            ref = machine.grant(guest, machine.shm)
+            guest.one(f"stress 0 {ref} {guest.addr} {machine.shm} {n + 1} 600000 2")
         time.sleep(dice.uniform(0, 1))
-        g.guest.destroy()
+        guest.guest.destroy()
         deadline = time.monotonic() + 30
-        while m.patched and not m.end(ref) and time.monotonic() < deadline:
+        while machine.patched and not machine.end(ref) and time.monotonic() < deadline:
             time.sleep(0.1)
-        ended += time.monotonic() < deadline
+        over += time.monotonic() < deadline
         if n == 0:
-            before = settled(m)
+            before = settled(machine)
         elif n % 10 == 0:
-            print(f"    {n} guests, {m.free_pages() - before[0]:+d} pages", flush=True)
+            print(f"    {n} guests, {machine.free_pages() - before[0]:+d} pages", flush=True)
     for _ in range(20):
-        after = settled(m)
+        after = settled(machine)
         if after == before:
             break
-    print(f"   {m.cycles} guests destroyed; free pages {before[0]} before, {after[0]} after; "
+    print(f"   {machine.cycles} guests destroyed; free pages {before[0]} before, {after[0]} after; "
           f"active entries {len(before[2])} before, {len(after[2])} after")
-    check("grants that ended", m.cycles + 2, ended)
+    check("every grant ends", machine.cycles + 2, over)
     # Xen's small-object allocator may have taken a page for good; a leak would cost one a guest, or more.
-    check("less than a page lost for two guests", True, before[0] - after[0] <= m.cycles // 2)
-    # In MiB, rounded down: what the pages that are gone make of it, and not one more.
-    check("xl info free_memory", before[1] - (before[0] // 256 - after[0] // 256), after[1])
-    check("active entries of dom0's grant table", before[2], after[2])
-    for g in mortals:
-        g.guest.melt()
+    check("less than a page is lost for two guests", True, before[0] - after[0] <= machine.cycles // 2)
+    # free_memory is in MiB, rounded down.
+    check("xl info free_memory lacks the pages that are gone and no more",
+          before[1] - (before[0] // 256 - after[0] // 256), after[1])
+    check("dom0's grant table has the active entries of before", before[2], after[2])
+    for guest in mortals:
+        guest.guest.melt()
 
 
-def frozen(m, kind, vcpus):
-    """A guest that is up, saved: to be had again sooner than it boots."""
-    guest = m.bench.start_guest(f"hv-mortal-{kind}", kind, memory=128, vcpus=vcpus, timeout=180)
-    g = Endpoint(guest.run, guest.domid, kind)
-    g.guest = guest
-    guest.freeze()
-    return g
+def frozen(machine, kind, vcpus):
+    """Save a guest that is up, to have it again sooner than it boots."""
+    started = machine.bench.start_guest(f"hv-mortal-{kind}", kind, memory=128, vcpus=vcpus, timeout=180)
+    guest = Endpoint(started.run, started.domid, kind)
+    guest.guest = started
+    started.freeze()
+    return guest
 
 
-def settled(m):
-    """Free pages, free_memory, active entries; once destroyed domains are really gone."""
-    pages = m.free_pages()
+def settled(machine):
+    """Free pages, free_memory and active entries, once destroyed domains are really gone."""
+    pages = machine.free_pages()
     for _ in range(20):
         time.sleep(0.5)
-        before, pages = pages, m.free_pages()
-        if before == pages and "null" not in m.bench.dom0("xl list").out:
+        before, pages = pages, machine.free_pages()
+        if before == pages and "null" not in machine.bench.dom0("xl list").out:
             break
     else:
         raise BenchError("the number of free pages never settles")
-    memory = int(m.bench.dom0("xl info free_memory").check().out)
-    return pages, memory, m.active_grants()
+    memory = int(machine.bench.dom0("xl info free_memory").check().out)
+    return pages, memory, machine.active_grants()
 
 
-@case("pv", "pvh", "dom0")
-def T41(m, g, check):
-    ref = m.grant(g, m.edu)
-    torn = 100          # 128 maps of one entry at most
-    a = g.one(f"map_torn 0 {ref} {IOMEM} {g.addr} 200 {torn}")
-    check("map batch", -14, a["rc"])
-    check("those before", (torn, torn), (a["okay"], a["unmapped"]))
-    check("end", 1, m.end(ref))
-    ref = m.grant(g, m.edu)
-    a = g.one(f"unmap_torn 0 {ref} {IOMEM} {g.addr} {torn}")
-    check("unmap batch", -14, a["rc"])
-    check("those before", (torn, torn), (a["okay"], a["gone"]))
-    check("end", 1, m.end(ref))
+@case("pv", "pvh", "dom0", numbers="T41")
+def a_batch_that_faults_in_the_middle_keeps_what_it_did_before(machine, guest, check):
+    ref = machine.grant(guest, machine.edu)
+    # One entry has 128 maps at most.
+    torn = 100
+    answer = guest.one(f"map_torn 0 {ref} {GNTMAP.iomem_map} {guest.addr} 200 {torn}")
+    check("a batch of maps ends at the fault", -errno.EFAULT, answer["rc"])
+    check("the maps before it stay and are dropped", (torn, torn), (answer["okay"], answer["unmapped"]))
+    ended(machine, ref, check)
+    ref = machine.grant(guest, machine.edu)
+    answer = guest.one(f"unmap_torn 0 {ref} {GNTMAP.iomem_map} {guest.addr} {torn}")
+    check("a batch of unmaps ends at the fault", -errno.EFAULT, answer["rc"])
+    check("the unmaps before it hold", (torn, torn), (answer["okay"], answer["gone"]))
+    ended(machine, ref, check)
 
 
-@case("iommu", "iommu-pvh")
-def T37(m, g, check):
-    """A guest with page tables of an IOMMU of its own: ordinary grants go there, I/O memory does not (PV)."""
-    check("the hypervisor uses the IOMMU", True, "iommu" in m.bench.dom0("xl info virt_caps").out or
-          any("I/O virtualisation enabled" in line for line in m.bench.console()))
-    at = g.addr + 0x40000 if g.addr else g.one("window")["va"]
-    ram = m.grant(g, m.dom0.one("page")["gfn"])
+@case("iommu", "iommu-pvh", numbers="T37")
+def a_guest_with_an_iommu_maps_ram_and_io_memory(machine, guest, check):
+    """Ordinary grants go into a PV guest's page tables of the IOMMU, I/O memory does not."""
+    check("the hypervisor uses the IOMMU", True, "iommu" in machine.bench.dom0("xl info virt_caps").out or
+          any("I/O virtualisation enabled" in line for line in machine.bench.console()))
+    at = guest.place(0x40000)
+    ram_ref = machine.grant(guest, machine.dom0.one("page")["gfn"])
     for first in ("I/O memory", "RAM"):
-        ref = m.grant(g, m.edu)
+        ref = machine.grant(guest, machine.edu)
         if first == "RAM":
-            o, a = g.map(ram, 2, at), g.map(ref)
+            ram, device = guest.map(ram_ref, GNTMAP.host_map, at), guest.map(ref)
         else:
-            a, o = g.map(ref), g.map(ram, 2, at)
-        check(f"{first} first: both mapped", (OKAY, OKAY), (a["status"], o["status"]))
-        rc, va = g.open(m.edu)
-        check("the device answers", EDU_ID, g.peek(va))
-        g.close(va)
-        order = [("I/O memory", lambda: g.unmap(a["handle"])), ("RAM", lambda: g.unmap(o["handle"], at))]
-        for what, unmap in order if first == "RAM" else reversed(order):
-            check(f"{first} first: unmap {what}", OKAY, unmap())
-        check("end", 1, m.end(ref))
-    check("end", 1, m.end(ram))
-    ref = m.grant(g, m.edu)
-    check("200 pairs", 0, g.one(f"loop 200 0 {ref} {IOMEM} {g.addr}")["bad"])
-    check("mapped once more", OKAY, g.map(ref)["status"])
-    m.release("iommu" if g.kind == "pv" else "iommu-pvh")
-    check("the guest's death: end", 1, m.end(ref))
+            device, ram = guest.map(ref), guest.map(ram_ref, GNTMAP.host_map, at)
+        check(f"both are mapped, {first} first", (GNTST.okay, GNTST.okay), (device["status"], ram["status"]))
+        rc, va = guest.open(machine.edu)
+        check("the device identifies itself", EDU_ID, guest.peek(va))
+        guest.close(va)
+        order = [("I/O memory", device["handle"], 0), ("RAM", ram["handle"], at)]
+        for what, handle, addr in order if first == "RAM" else reversed(order):
+            check(f"{what} is unmapped, {first} having been mapped first", GNTST.okay, guest.unmap(handle, addr))
+        ended(machine, ref, check)
+    ended(machine, ram_ref, check)
+    ref = machine.grant(guest, machine.edu)
+    check("200 pairs of map and unmap succeed", 0, guest.one(f"loop 200 0 {ref} {GNTMAP.iomem_map} {guest.addr}")["bad"])
+    check("the page is mapped once more", GNTST.okay, guest.map(ref)["status"])
+    machine.release("iommu" if guest.kind == "pv" else "iommu-pvh")
+    check("dom0 ends the grant of the dead guest", 1, machine.end(ref))
