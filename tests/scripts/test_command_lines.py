@@ -2,6 +2,7 @@
 """Every executable of the tree explains itself and refuses what it does not know before it does anything else."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -98,3 +99,15 @@ def test_every_tier_has_a_row_in_the_table(call):
     tiers = call("scripts/test", "--list").stdout.split()
     text = (ROOT / "HACKING.md").read_text()
     assert [tier for tier in tiers if f"| `{tier}` |" not in text] == []
+
+
+def test_the_table_of_hypercall_cases_has_the_numbers_that_cases_have(call):
+    listed = call("tests/hypervisor/run", "--list").stdout
+    table = (ROOT / "tests/hypervisor/README.md").read_text()
+    assert set(re.findall(r"\bT\d+\b", listed)) == set(re.findall(r"^\| (T\d+) \|", table, re.M))
+
+
+def test_the_hypervisors_checklist_cites_rules_of_the_table():
+    table = (ROOT / "tests/hypervisor/README.md").read_text()
+    cited = re.findall(r"\bT\d+\b", (ROOT / "hypervisor/README.md").read_text())
+    assert [number for number in cited if f"| {number} |" not in table] == []

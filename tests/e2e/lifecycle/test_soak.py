@@ -63,7 +63,8 @@ class Growth:
         after = self.note("after")
         for key in ("module", "XenStore nodes"):
             assert after[key] == before[key], (key, before, after)
-        # Caches and pools of small objects take a page now and then; guests without grants cost as much, see T40.
+        # Caches and pools of small objects take a page now and then; guests without grants cost as much: T40 of
+        # tests/hypervisor measures it.
         lost = before["Xen free pages"] - after["Xen free pages"]
         assert lost <= max(4, cycles // 10), (before, after)
         for key, sign in (("dom0 slab KiB", 1), ("dom0 free KiB", -1)):
