@@ -9,7 +9,7 @@ using namespace iomemgrant;
 
 TEST_F(GranterTest, a_granted_region_is_mapped_listed_and_revoked_without_a_trace)
 {
-	guest_cooperates();
+	world.guests_cooperate();
 	const auto outcome = grant({"03:00.0/2@16K+8K"});
 	EXPECT_TRUE(outcome.changed);
 	ASSERT_EQ(outcome.grants.size(), 1U);
@@ -56,7 +56,7 @@ TEST_F(GranterTest, each_refusal_has_its_words_and_changes_nothing)
 
 TEST_F(GranterTest, a_guest_that_keeps_the_pages_is_reported_and_the_grant_is_ending)
 {
-	guest_cooperates();
+	world.guests_cooperate();
 	(void)grant({"03:00.0/2@16K+8K"});
 	store.guest = [](FakeXenStore&) {};
 	Domains domains(host);
@@ -71,7 +71,7 @@ TEST_F(GranterTest, a_guest_that_keeps_the_pages_is_reported_and_the_grant_is_en
 
 TEST_F(GranterTest, of_two_commands_at_once_only_one_gets_the_label)
 {
-	guest_cooperates();
+	world.guests_cooperate();
 	GrantOptions options;
 	options.label = Label::parse("doorbell");
 	// The other command's whole work, between our grant and our publication.
@@ -150,7 +150,7 @@ TEST_F(GranterTest, what_is_rolled_back_is_asked_for_before_it_is_ended)
 
 TEST_F(GranterTest, of_several_regions_those_the_domain_has_are_left_as_they_are)
 {
-	guest_cooperates();
+	world.guests_cooperate();
 	(void)grant({"03:00.0/2@4K+4K"});
 	std::vector<std::string> trail;
 	host.audit = [&trail](const AuditEntry& entry) { trail.push_back(entry.message); };
@@ -175,7 +175,7 @@ TEST_F(GranterTest, of_several_regions_those_the_domain_has_are_left_as_they_are
 
 TEST_F(GranterTest, a_uuid_is_that_of_the_living_not_of_what_was_left_by_a_reboot)
 {
-	guest_cooperates();
+	world.guests_cooperate();
 	auto zombie = hypervisor.list.at(1);
 	zombie.id = Domid(4);
 	zombie.dying = true;
@@ -192,7 +192,7 @@ TEST_F(GranterTest, a_uuid_is_that_of_the_living_not_of_what_was_left_by_a_reboo
 
 TEST_F(GranterTest, several_regions_share_one_transaction_one_watch_and_the_looks_at_directories)
 {
-	guest_cooperates();
+	world.guests_cooperate();
 	const auto requests = [this](const std::vector<std::string>& regions) {
 		std::map<std::string, int> counted;
 		store.interfere = [&counted](const std::string& request) {

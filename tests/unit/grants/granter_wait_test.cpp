@@ -134,7 +134,7 @@ TEST_F(GranterTest, what_was_only_offered_is_waited_for_when_it_is_granted_again
 		"web1 did not map g17 within 10s; it stays offered [peer-timeout]");
 	ASSERT_EQ(device_.grants.size(), 1U);
 
-	guest_cooperates();
+	world.guests_cooperate();
 	const auto outcome = grant({"03:00.0/2@0+4K"});
 	EXPECT_FALSE(outcome.changed);
 	EXPECT_EQ(outcome.grants.at(0).state(), GrantState::mapped);

@@ -24,11 +24,6 @@ protected:
 	RevokeMany()
 	{
 		world.guests_cooperate();
-		world.store().guest = [this, act = world.store().guest](FakeXenStore& xs) {
-			guest_acts = true;
-			act(xs);
-			guest_acts = false;
-		};
 		world.destroyed = [this](Domid id) { world.destroy_guest(id.value()); };
 		world.audited = [this](const AuditEntry& entry) {
 			trail.push_back(fmt::format("{} {}", entry.grant->str(), entry.result));
@@ -78,7 +73,7 @@ protected:
 	{
 		requests.clear();
 		world.store().interfere = [this](const std::string& request) {
-			if (guest_acts)
+			if (world.guest_acts)
 				return;
 			requests[request.substr(0, request.find(' '))]++;
 			requests["all"]++;
@@ -98,7 +93,6 @@ protected:
 	}
 
 	World world;
-	bool guest_acts = false;
 	std::map<std::string, int> requests;
 	std::vector<std::string> trail;
 	std::string out;

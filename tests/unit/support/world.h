@@ -20,14 +20,14 @@
 namespace iomemgrant
 {
 
-/// A host on fakes: dom0 with the device 0000:03:00.0, whose BAR2 has 32 KiB, and a guest, web1
-/// (5).  What a test grants goes through the real Granter.
-class World final : public Machine
+/// A host on fakes: dom0 with the device 0000:03:00.0, whose BAR2 has 32 KiB and whose BAR4 is one
+/// of I/O ports, and a guest, web1 (5).  The real Granter makes each grant.
+class World : public Machine
 {
 public:
 	World()
 	{
-		tree.add("0000:03:00.0").memory64(2, 0xdd000000, 0x8000).command(2);
+		tree.add("0000:03:00.0").memory64(2, 0xdd000000, 0x8000).io(4, 0xe000, 32);
 		store_.write("/local/domain/0/name", "Domain-0");
 		store_.write("/local/domain/0/backend/console/5/0", "");
 		hypervisor_.list = {DomainInfo{}};
@@ -57,10 +57,11 @@ public:
 		}
 	}
 
-	/// The guests map whatever they are offered, and let go when asked.
+	/// The guests map each publication, and let go when asked.
 	void guests_cooperate()
 	{
 		store_.guest = [this](FakeXenStore& xs) {
+			guest_acts = true;
 			for (auto& grant : device_.grants) {
 				const PublicationPath path(Domid(0), grant.domid, grant.id);
 				if (!xs.read(path.frontend()))
@@ -69,6 +70,7 @@ public:
 				xs.write(path.frontend("state"), live ? "4" : "6");
 				grant.nr_mapped = live ? grant.refs.count : 0;
 			}
+			guest_acts = false;
 		};
 	}
 	/// From now on they do nothing, and keep what they have mapped.
@@ -128,6 +130,9 @@ public:
 
 	PciTree tree;
 	std::map<std::string, std::string> before;
+	/// True while a request to XenStore is one of a cooperating guest, not of the code under
+	/// test.
+	bool guest_acts = false;
 	std::chrono::system_clock::time_point wall{std::chrono::hours(24)};
 
 private:
