@@ -32,9 +32,7 @@ class Descent
 public:
 	Descent(Host& host, const std::vector<GrantStatus>& grants, const RevokeOptions& options)
 		: host_(host), options_(options), items_(grants.begin(), grants.end()),
-		  ending_(host, options, grants),
-		  // Each grant that is ended here would wake it.
-		  wait_(host, options.limit, Wait::Also::nothing)
+		  ending_(host, options, grants)
 	{
 	}
 
@@ -48,10 +46,11 @@ private:
 	std::size_t count(Stage stage) const;
 	bool any(Stage stage) const { return count(stage) > 0; }
 
-	void watch_guests();
+	void ask_guests();
+	void watch_guests(Wait& wait);
 	void announce();
 	void announce(RevokedGrant& item, bool published);
-	void await();
+	void await(Wait& wait);
 	bool holds(RevokedGrant& item, Look& now);
 	void force();
 	void await_death();
@@ -60,15 +59,12 @@ private:
 	const RevokeOptions& options_;
 	std::vector<RevokedGrant> items_;
 	Ending ending_;
-	Wait wait_;
 };
 
 std::vector<Revocation> Descent::run()
 {
 	try {
-		watch_guests();
-		announce();
-		await();
+		ask_guests();
 		ending_.withdraw_ended(items_);
 		force();
 	} catch (const Error& error) {
@@ -107,9 +103,20 @@ std::size_t Descent::count(Stage stage) const
 		items_, [&](const RevokedGrant& item) { return item.stage == stage; }));
 }
 
+// The watches end with the wait: of the directories that are withdrawn afterwards xenstored would
+// tell this command, too.
+void Descent::ask_guests()
+{
+	// Each grant that is ended here would wake a wait for the module.
+	Wait wait(host_, options_.limit, Wait::Also::nothing);
+	watch_guests(wait);
+	announce();
+	await(wait);
+}
+
 // One watch for all grants of a guest, before any of them is asked back: any answer of the guest
 // wakes us.  Of a single grant the state is enough.
-void Descent::watch_guests()
+void Descent::watch_guests(Wait& wait)
 {
 	host_.checkpoint();
 	std::map<Domid, std::vector<PublicationPath>> guests;
@@ -118,8 +125,8 @@ void Descent::watch_guests()
 			guests[item.status.grant.domid].push_back(item.status.path(host_.self));
 	}
 	for (const auto& [domid, paths] : guests)
-		wait_.watch(paths.size() == 1 ? paths[0].frontend("state")
-					      : PublicationPath::frontends(domid));
+		wait.watch(paths.size() == 1 ? paths[0].frontend("state")
+					     : PublicationPath::frontends(domid));
 }
 
 // Grants of one guest about which XenStore was not asked are announced together; of the others the
@@ -173,11 +180,11 @@ void Descent::announce(RevokedGrant& item, bool published)
 		item.stage = Stage::ended;
 }
 
-void Descent::await()
+void Descent::await(Wait& wait)
 {
-	wait_.restart(options_.limit);
+	wait.restart(options_.limit);
 	while (const auto waiting = count(Stage::asked)) {
-		const bool last = wait_.over();
+		const bool last = wait.over();
 		Look now(host_);
 		each(Stage::asked, [&](RevokedGrant& item) {
 			// Ending under a guest that has the pages mapped would take nothing away
@@ -196,7 +203,7 @@ void Descent::await()
 		// While answers for several grants arrive one by one, each look at all of them
 		// takes CPU time from the xenstored that brings the answers.
 		if (still)
-			(void)wait_.sleep(still > 1);
+			(void)wait.sleep(still > 1);
 	}
 }
 
