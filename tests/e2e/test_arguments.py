@@ -177,8 +177,8 @@ def test_a_signal_is_noticed(bench, pv, granter, signal):
 
 @pytest.mark.parametrize("program", ["xen-iomemgrant list", "xen-iomemgrantd --once"])
 def test_signals_end_what_xenstored_keeps_waiting(bench, granter, program):
-    # The second is for the command; the service does not need it.
+    # The second is for the command, which would end by itself a second after the first; the service does not need it.
     result = bench.dom0(f"kill -STOP $(pidof xenstored); usleep 100000; {program} >/dev/null 2>&1 & pid=$!; usleep 1000000;"
-                        "kill -TERM $pid; usleep 1000000; kill -TERM $pid; usleep 1000000; kill -KILL $pid;"
+                        "kill -TERM $pid; usleep 400000; kill -TERM $pid; usleep 1000000; kill -KILL $pid;"
                         "wait $pid; rc=$?; kill -CONT $(pidof xenstored); exit $rc")
     assert result.rc == 143, result.text
