@@ -8,7 +8,7 @@ from module import EDU_ID, PAGE, module_users, references
 from product import Agent, wait_until
 
 SEED = int(os.environ.get("XEN_IOMEMGRANT_FUZZ_SEED", "7"))
-CALLS = int(os.environ.get("XEN_IOMEMGRANT_FUZZ_CALLS", "20000"))
+CALLS = int(os.environ.get("XEN_IOMEMGRANT_FUZZ_CALLS", "10000"))
 
 
 def fuzz(run, arguments):
