@@ -34,20 +34,18 @@ std::string upper_case(std::string_view text);
 std::vector<std::string_view> split_at_commas(std::string_view text);
 Error no_column(std::string_view name, const std::vector<std::string>& names);
 
-// With Json as a parameter these two need no complete Json in this header.
-
 /// Field::json of a field whose JSON is its text, or null if that is empty.
-template <auto Text, typename Item, typename Object = Json>
-Object text_or_null(const Item& item)
+template <auto Text, typename Item>
+Json text_or_null(const Item& item)
 {
 	const auto text = Text(item);
-	return text.empty() ? Object(nullptr) : Object(text);
+	return text.empty() ? Json(nullptr) : Json(text);
 }
 
-template <typename Item, typename Object = Json>
-Object fields_json(Fields<Item> fields, const Item& item)
+template <typename Item>
+Json fields_json(Fields<Item> fields, const Item& item)
 {
-	auto object = Object::object();
+	auto object = Json::object();
 	for (const auto& field : fields) {
 		if (field.json)
 			object[field.key] = field.json(item);

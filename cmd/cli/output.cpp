@@ -2,7 +2,6 @@
 #include "cmd/cli/output.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace iomemgrant
 {
@@ -26,8 +25,7 @@ void Output::print(const Json& document)
 	if (!options_.json)
 		return;
 	// Names come from XenStore and may be no UTF-8: replace rather than throw halfway.
-	out_(document.dump(options_.pretty ? 2 : -1, ' ', false, Json::error_handler_t::replace) +
-		"\n");
+	out_(document.dump(options_.pretty ? 2 : -1) + "\n");
 }
 
 void Output::line(std::string_view text)

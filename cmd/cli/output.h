@@ -7,14 +7,11 @@
 #include <string_view>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
-
+#include "cmd/cli/json.h"
 #include "lib/values/error.h"
 
 namespace iomemgrant
 {
-
-using Json = nlohmann::ordered_json;
 
 enum class Colour { none, good, bad, dim };
 

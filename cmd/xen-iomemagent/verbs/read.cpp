@@ -5,7 +5,6 @@
 #include <limits>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "cmd/xen-iomemagent/access.h"
 

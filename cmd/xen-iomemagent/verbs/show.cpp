@@ -2,7 +2,6 @@
 #include "cmd/xen-iomemagent/commands.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "cmd/xen-iomemagent/render.h"
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "cmd/xen-iomemagent/render.h"
 #include "cmd/xen-iomemagent/watch.h"

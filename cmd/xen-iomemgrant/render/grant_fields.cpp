@@ -4,7 +4,6 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
 #include "cmd/cli/table.h"
 #include "cmd/xen-iomemgrant/render/pci_names.h"

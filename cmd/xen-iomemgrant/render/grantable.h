@@ -6,8 +6,6 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
-
 #include "cmd/cli/output.h"
 #include "lib/check/region_check.h"
 #include "lib/policy/policy.h"

@@ -4,7 +4,6 @@
 #include <memory>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "cmd/cli/table.h"
 #include "cmd/xen-iomemgrant/commands.h"
@@ -177,7 +176,7 @@ int run_bars(const BarsCommand& command, Machine& machine, Output& output)
 		if (device.memory_bars().empty() && !command.all && command.devices.empty())
 			continue;
 		const auto name = pci_name(device.id);
-		auto& described = document["devices"].emplace_back(device_json(device, name));
+		auto& described = document["devices"].push_back(device_json(device, name));
 		Table table({"BAR", "PHYS", "SIZE", "PAGES", "FLAGS", "GRANTABLE"});
 		for (const auto& bar : device.resources.bars) {
 			if (!worth_a_row(bar, command.all))

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
 #include "cmd/xen-iomemgrant/commands.h"
 #include "cmd/xen-iomemgrant/options/grant_arguments.h"

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "cmd/xen-iomemgrant/commands.h"
 #include "cmd/xen-iomemgrant/render/grant_fields.h"

@@ -2,7 +2,6 @@
 #include <memory>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "cmd/xen-iomemgrant/commands.h"
 #include "cmd/xen-iomemgrant/options/grant_arguments.h"

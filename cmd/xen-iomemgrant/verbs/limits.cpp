@@ -4,7 +4,6 @@
 #include <memory>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "cmd/cli/table.h"
 #include "cmd/xen-iomemgrant/commands.h"

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
 #include "cmd/xen-iomemgrant/commands.h"
 #include "cmd/xen-iomemgrant/options/grant_filter.h"

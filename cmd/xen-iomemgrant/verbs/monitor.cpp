@@ -3,7 +3,6 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "cmd/xen-iomemgrant/commands.h"
 #include "cmd/xen-iomemgrant/options/grant_filter.h"

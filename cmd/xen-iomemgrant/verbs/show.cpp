@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <memory>
 
-#include <nlohmann/json.hpp>
-
 #include "cmd/xen-iomemgrant/commands.h"
 #include "cmd/xen-iomemgrant/options/grant_filter.h"
 #include "cmd/xen-iomemgrant/render/grant_fields.h"

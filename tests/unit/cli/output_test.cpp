@@ -2,7 +2,8 @@
 #include "cmd/cli/output.h"
 
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
+
+#include "tests/unit/support/answer.h"
 
 using namespace iomemgrant;
 
@@ -44,7 +45,7 @@ TEST(Output, with_json_the_error_is_a_document_as_well)
 {
 	Captured captured;
 	EXPECT_EQ(captured.output({.json = true}).failure(driver_bound()), 6);
-	const auto document = Json::parse(captured.out);
+	const auto document = Answer(captured.out);
 	EXPECT_EQ(document["schema"], "xen-iomemgrant/error/1");
 	EXPECT_EQ(document["ok"], false);
 	EXPECT_EQ(document["changed"], false);
@@ -79,5 +80,5 @@ TEST(Output, bytes_that_are_no_utf8_do_not_break_the_document)
 	auto document = output.document("list");
 	document["name"] = "\xff";
 	output.print(document);
-	EXPECT_TRUE(Json::accept(captured.out));
+	EXPECT_NO_THROW(Answer{captured.out});
 }

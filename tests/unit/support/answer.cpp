@@ -6,14 +6,14 @@
 
 #include <nlohmann/json.hpp>
 
-using iomemgrant::Json;
+using Parsed = nlohmann::ordered_json;
 
 Answer::Answer(const std::string& text)
-	: document_(std::make_shared<const Json>(Json::parse(text))), part_(document_.get())
+	: document_(std::make_shared<const Parsed>(Parsed::parse(text))), part_(document_.get())
 {
 }
 
-Answer::Answer(std::shared_ptr<const Json> document, const Json& part)
+Answer::Answer(std::shared_ptr<const Parsed> document, const Parsed& part)
 	: document_(std::move(document)), part_(&part)
 {
 }

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "cmd/cli/output.h"
+#include <nlohmann/json_fwd.hpp>
 
 /// A JSON document that a program printed, or a part of it.  Tests read answers by this: nlohmann's
 /// templates are compiled once, in answer.cpp, and not in each test.
@@ -47,10 +47,11 @@ public:
 	friend void PrintTo(const Answer& answer, std::ostream* out);
 
 private:
-	Answer(std::shared_ptr<const iomemgrant::Json> document, const iomemgrant::Json& part);
+	Answer(std::shared_ptr<const nlohmann::ordered_json> document,
+		const nlohmann::ordered_json& part);
 
-	std::shared_ptr<const iomemgrant::Json> document_;
-	const iomemgrant::Json* part_;
+	std::shared_ptr<const nlohmann::ordered_json> document_;
+	const nlohmann::ordered_json* part_;
 };
 
 #endif
