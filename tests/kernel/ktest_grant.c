@@ -86,11 +86,11 @@ static void bad_targets(int fd, const struct target *t)
 	CHECK_ERRNO("bar 6", try_grant(fd, g), EINVAL);
 	g.bar = 5;
 	CHECK_ERRNO("a BAR the device has not", try_grant(fd, g), ENXIO);
-	CHECK_ERRNO("kt9 unaligned offset", try_grant(fd, request(t, 8, PAGE)), EINVAL);
-	CHECK_ERRNO("kt9 unaligned length", try_grant(fd, request(t, 0, 100)), EINVAL);
-	CHECK_ERRNO("kt9 no length", try_grant(fd, request(t, 0, 0)), EINVAL);
-	CHECK_ERRNO("kt9 past the end", try_grant(fd, request(t, 1ULL << 40, PAGE)), ERANGE);
-	CHECK_ERRNO("kt9 wraps around", try_grant(fd, request(t, ~0xfffULL, PAGE)), ERANGE);
+	CHECK_ERRNO("unaligned offset", try_grant(fd, request(t, 8, PAGE)), EINVAL);
+	CHECK_ERRNO("unaligned length", try_grant(fd, request(t, 0, 100)), EINVAL);
+	CHECK_ERRNO("no length", try_grant(fd, request(t, 0, 0)), EINVAL);
+	CHECK_ERRNO("past the end", try_grant(fd, request(t, 1ULL << 40, PAGE)), ERANGE);
+	CHECK_ERRNO("wraps around", try_grant(fd, request(t, ~0xfffULL, PAGE)), ERANGE);
 	CHECK_ERRNO("more than max_pages", try_grant(fd, request(t, 0, 1ULL << 40)), EFBIG);
 	CHECK_ERRNO("end of nothing", end_grant(fd, 1), ENOENT);
 }
@@ -341,9 +341,9 @@ void msix_cases(const struct target *t, uint64_t table_page, uint64_t pba_page)
 	struct iomemgrant_grant g = request(t, table_page * PAGE, PAGE);
 
 	g.allow = IOMEMGRANT_ALLOW_DMA | IOMEMGRANT_ALLOW_DRIVER_BOUND;
-	CHECK_ERRNO("kt8 MSI-X table", try_grant(fd, g), EPERM);
+	CHECK_ERRNO("MSI-X table", try_grant(fd, g), EPERM);
 	g.offset = pba_page * PAGE;
-	CHECK_ERRNO("kt8 MSI-X pending bits", try_grant(fd, g), EPERM);
+	CHECK_ERRNO("MSI-X pending bits", try_grant(fd, g), EPERM);
 	close(fd);
 }
 

@@ -44,19 +44,19 @@ static void vma_rules(int fd, uint64_t at, uint64_t length, volatile uint32_t *p
 	pid_t child;
 
 	other = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, at);
-	CHECK_ERRNO("kt5 private mmap", other == MAP_FAILED ? errno : 0, EINVAL);
+	CHECK_ERRNO("private mmap", other == MAP_FAILED ? errno : 0, EINVAL);
 	other = mmap(NULL, length, PROT_READ | PROT_EXEC, MAP_SHARED, fd, at);
-	CHECK_ERRNO("kt5 executable mmap", other == MAP_FAILED ? errno : 0, EPERM);
+	CHECK_ERRNO("executable mmap", other == MAP_FAILED ? errno : 0, EPERM);
 	other = mmap(NULL, length + PAGE, PROT_READ, MAP_SHARED, fd, at);
-	CHECK_ERRNO("kt5 mmap past the end", other == MAP_FAILED ? errno : 0, EINVAL);
-	CHECK_ERRNO("kt5 mprotect", mprotect((void *)p, PAGE, PROT_READ) ? errno : 0, EPERM);
+	CHECK_ERRNO("mmap past the end", other == MAP_FAILED ? errno : 0, EINVAL);
+	CHECK_ERRNO("mprotect", mprotect((void *)p, PAGE, PROT_READ) ? errno : 0, EPERM);
 	other = mremap((void *)p, length, length + PAGE, MREMAP_MAYMOVE);
-	CHECK("kt5 mremap larger", other == MAP_FAILED);
+	CHECK("mremap larger", other == MAP_FAILED);
 	other = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	other = mremap((void *)p, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, other);
-	CHECK_ERRNO("kt5 mremap elsewhere", other == MAP_FAILED ? errno : 0, EINVAL);
-	CHECK("kt5 still there after all that", touch(p, &value) == 0);
-	CHECK_ERRNO("kt5 madvise dofork",
+	CHECK_ERRNO("mremap elsewhere", other == MAP_FAILED ? errno : 0, EINVAL);
+	CHECK("still there after all that", touch(p, &value) == 0);
+	CHECK_ERRNO("madvise dofork",
 		    madvise((void *)p, PAGE, MADV_DOFORK) ? errno : 0, EINVAL);
 	child = fork();
 	if (!child) {
@@ -65,17 +65,17 @@ static void vma_rules(int fd, uint64_t at, uint64_t length, volatile uint32_t *p
 		_exit(0);
 	}
 	waitpid(child, &status, 0);
-	CHECK("kt5 a child has no mapping", WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
-	CHECK("kt5 process_vm_readv",
+	CHECK("a child has no mapping", WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+	CHECK("process_vm_readv",
 	      process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == -1 && errno == EFAULT);
 	/* The way of O_DIRECT, which no file system of the bench has: pages of a user's buffer. */
 	if (pipe(ends))
 		return;
-	CHECK("kt5 vmsplice", vmsplice(ends[1], &remote, 1, 0) == -1 && errno == EFAULT);
+	CHECK("vmsplice", vmsplice(ends[1], &remote, 1, 0) == -1 && errno == EFAULT);
 	close(ends[0]);
 	close(ends[1]);
 	mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
-	CHECK("kt5 /proc/self/mem", pread(mem, &value, 4, (uintptr_t)p) < 0);
+	CHECK("/proc/self/mem", pread(mem, &value, 4, (uintptr_t)p) < 0);
 	close(mem);
 }
 
@@ -100,21 +100,21 @@ static void soft_dirty(int fd, uint64_t at)
 	uint32_t value = 0;
 
 	if (p == MAP_FAILED || clear < 0 || write(clear, "4", 1) != 1) {
-		SKIP("kt5 soft-dirty", "no /proc/self/clear_refs here");
+		SKIP("soft-dirty", "no /proc/self/clear_refs here");
 		close(clear);
 		return;
 	}
 	alarm(20);		/* a fault that repeats for ever ends the test */
-	CHECK("kt5 read after clear_refs", touch(p, &value) == 0);
+	CHECK("read after clear_refs", touch(p, &value) == 0);
 	p[1] = 0x12345678;
-	CHECK("kt5 write after clear_refs", p[1] == 0x12345678 || p[1] == (uint32_t)~0x12345678);
-	CHECK("kt5 clear_refs again", write(clear, "4", 1) == 1);
+	CHECK("write after clear_refs", p[1] == 0x12345678 || p[1] == (uint32_t)~0x12345678);
+	CHECK("clear_refs again", write(clear, "4", 1) == 1);
 	p[1] = 0x55aa55aa;
-	CHECK("kt5 write after that", p[1] == 0x55aa55aa || p[1] == (uint32_t)~0x55aa55aa);
+	CHECK("write after that", p[1] == 0x55aa55aa || p[1] == (uint32_t)~0x55aa55aa);
 	read_all("/proc/self/smaps");
 	read_all("/proc/self/numa_maps");
-	CHECK("kt5 madvise dontneed", madvise((void *)p, PAGE, MADV_DONTNEED) && errno == EINVAL);
-	CHECK("kt5 mlock leaves it alone", mlock((void *)p, PAGE) == 0 && touch(p, &value) == 0);
+	CHECK("madvise dontneed", madvise((void *)p, PAGE, MADV_DONTNEED) && errno == EINVAL);
+	CHECK("mlock leaves it alone", mlock((void *)p, PAGE) == 0 && touch(p, &value) == 0);
 	alarm(0);
 	close(clear);
 	munmap((void *)p, PAGE);
@@ -201,11 +201,11 @@ void map_cases(uint32_t first, uint32_t nr, uint32_t expected)
 	CHECK_ERRNO("the same references again", map_refs(other, &again, first, nr), 0);
 	q = mmap(NULL, again.length, PROT_READ | PROT_WRITE, MAP_SHARED, other, again.mmap_offset);
 	CHECK("reads too", q != MAP_FAILED && touch(q, &value) == 0);
-	CHECK_ERRNO("kt4 unmap under an mmap", unmap(fd, m.id), 0);
-	CHECK("kt4 then access is SIGBUS", touch(p, &value) == SIGBUS);
+	CHECK_ERRNO("unmap under an mmap", unmap(fd, m.id), 0);
+	CHECK("then access is SIGBUS", touch(p, &value) == SIGBUS);
 	CHECK("the other one stays", touch(q, &value) == 0);
 	CHECK_ERRNO("unmap again", unmap(fd, m.id), ENOENT);
-	CHECK("kt4 mmap after unmap",
+	CHECK("mmap after unmap",
 	      mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, m.mmap_offset) == MAP_FAILED);
 	close(other);
 	CHECK("an mmap keeps its closed file", touch(q, &value) == 0);
